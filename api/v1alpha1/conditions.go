@@ -1,0 +1,89 @@
+package v1alpha1
+
+// Conditions of a KafkaConsumerGroup. The group controller owns them all.
+//
+// Ready, Reconciling and Stalled follow kstatus: Reconciling and Stalled are
+// abnormal when True, the others are normal when True unless their comment
+// says otherwise.
+const (
+	// ConditionReady: this generation is applied, and no rollout or scale-up is
+	// past its progress deadline; while one is younger, the number of workers
+	// that was available before it suffices.
+	ConditionReady = "Ready"
+	// ConditionReconciling is True while a rollout is under way. Scaling is not a rollout.
+	ConditionReconciling = "Reconciling"
+	// ConditionStalled is True when nothing will change until someone acts.
+	ConditionStalled = "Stalled"
+	// ConditionKafkaReachable: the last poll cycle reached a broker.
+	ConditionKafkaReachable = "KafkaReachable"
+	// ConditionLagKnown: the lag of every partition is known.
+	ConditionLagKnown = "LagKnown"
+	// ConditionScalingActive: the number of workers follows lag now.
+	ConditionScalingActive = "ScalingActive"
+	// ConditionScalingLimited is True when lag asks for another number of
+	// workers than bounds and partitions allow. Neither normal nor abnormal.
+	ConditionScalingLimited = "ScalingLimited"
+	// ConditionPaused is True while a pause is in force.
+	ConditionPaused = "Paused"
+)
+
+// Reasons of Ready, Reconciling and Stalled.
+const (
+	// ReasonWorkersAvailable: Ready.
+	ReasonWorkersAvailable = "WorkersAvailable"
+	// ReasonWorkersStarting: the first workers are not available yet.
+	ReasonWorkersStarting = "WorkersStarting"
+	// ReasonWorkersUnavailable: fewer workers are available than before.
+	ReasonWorkersUnavailable = "WorkersUnavailable"
+	// ReasonRollingOut: pods of the new template are replacing the old.
+	ReasonRollingOut = "RollingOut"
+	// ReasonProgressDeadlineExceeded: a rollout or a scale-up takes longer than its deadline.
+	ReasonProgressDeadlineExceeded = "ProgressDeadlineExceeded"
+	// ReasonDuplicateGroup: an older object has the same cluster and group.
+	ReasonDuplicateGroup = "DuplicateGroup"
+	// ReasonNameTaken: a Deployment of the object's name exists and is not ours.
+	ReasonNameTaken = "NameTaken"
+	// ReasonInvalidWorkload: the API server refuses what the template makes.
+	ReasonInvalidWorkload = "InvalidWorkload"
+	// ReasonNothingStalled and ReasonSettled: the normal case of Stalled and Reconciling.
+	ReasonNothingStalled = "NothingStalled"
+	ReasonSettled        = "Settled"
+)
+
+// Reasons of KafkaReachable and LagKnown.
+const (
+	// ReasonBrokersAnswer: the last poll cycle was answered.
+	ReasonBrokersAnswer = "BrokersAnswer"
+	// ReasonUnreachable: no broker accepted a connection.
+	ReasonUnreachable = "Unreachable"
+	// ReasonTimeout: a broker accepted and did not answer.
+	ReasonTimeout = "Timeout"
+	// ReasonNotSampled: no poll cycle has ended yet.
+	ReasonNotSampled = "NotSampled"
+	// ReasonSampleStale: the last sample is too old to decide on.
+	ReasonSampleStale = "SampleStale"
+	// ReasonAllPartitionsRead: lag is known.
+	ReasonAllPartitionsRead = "AllPartitionsRead"
+	// ReasonTopicMissing: a topic does not exist.
+	ReasonTopicMissing = "TopicMissing"
+	// ReasonUnauthorized: a read was refused.
+	ReasonUnauthorized = "Unauthorized"
+	// ReasonPartitionsUnread: some partitions could not be read.
+	ReasonPartitionsUnread = "PartitionsUnread"
+	// ReasonNeverCommitted: lag is known but the group has neither commits nor
+	// members although its workers are ready.
+	ReasonNeverCommitted = "NeverCommitted"
+)
+
+// Reasons of ScalingLimited and Paused that are not reasons of a decision.
+const (
+	// ReasonWithinBounds: the number that lag asks for is in force.
+	ReasonWithinBounds = "WithinBounds"
+	// ReasonAtMaxReplicas, ReasonAtUsefulMembers, ReasonAtMinReplicas: what limits.
+	ReasonAtMaxReplicas   = "AtMaxReplicas"
+	ReasonAtUsefulMembers = "AtUsefulMembers"
+	ReasonAtMinReplicas   = "AtMinReplicas"
+	// ReasonNotPaused, ReasonPauseEnded: no pause is set, or its time is over.
+	ReasonNotPaused  = "NotPaused"
+	ReasonPauseEnded = "PauseEnded"
+)

@@ -1,0 +1,126 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// KafkaConsumerGroupStatus is what Lagrange saw and did. Lagrange alone writes it.
+type KafkaConsumerGroupStatus struct {
+	// observedGeneration is the generation of the spec that the rest of the status speaks of.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// conditions tell how the group is. Ready: this generation is applied and its workers run; lag, a running
+	// scale-up and a pause never make it False. Reconciling: a rollout is under way. Stalled: someone must act.
+	// KafkaReachable, LagKnown, ScalingActive, ScalingLimited and Paused tell about the number of workers.
+	// +listType=map
+	// +listMapKey=type
+	// +optional
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// replicas is how many worker pods exist, ready or not.
+	// +optional
+	Replicas int32 `json:"replicas"`
+	// availableReplicas is how many workers are available.
+	// +optional
+	AvailableReplicas int32 `json:"availableReplicas"`
+	// settledReplicas is how many workers the group last had when all that were asked for were available. Ready
+	// asks for that many while more are starting. Absent until the first workers were available.
+	// +optional
+	SettledReplicas *int32 `json:"settledReplicas,omitempty"`
+	// desiredReplicas is how many workers Lagrange asked for.
+	// +optional
+	DesiredReplicas int32 `json:"desiredReplicas"`
+	// replicaSummary is available/desired, for people.
+	// +optional
+	ReplicaSummary string `json:"replicaSummary,omitempty"`
+	// selector selects the worker pods, in the form that the scale subresource wants.
+	// +optional
+	Selector string `json:"selector,omitempty"`
+
+	// scaling is why the group has this many workers.
+	// +optional
+	Scaling *ScalingStatus `json:"scaling,omitempty"`
+
+	// clusterID is the id of the Kafka cluster behind the bootstrap servers.
+	// +optional
+	ClusterID string `json:"clusterID,omitempty"`
+	// group is the consumer group as its coordinator describes it.
+	// +optional
+	Group *GroupStatus `json:"group,omitempty"`
+	// partitions is the number of partitions over all topics that are known.
+	// +optional
+	Partitions int32 `json:"partitions,omitempty"`
+	// lag is the group's lag. While it is unknown this is the last good value; LagKnown tells.
+	// +optional
+	Lag *LagStatus `json:"lag,omitempty"`
+	// topics is the lag of each topic.
+	// +listType=map
+	// +listMapKey=name
+	// +optional
+	Topics []TopicStatus `json:"topics,omitempty"`
+	// worstPartitions are the partitions with the most lag, at most five.
+	// +listType=atomic
+	// +optional
+	WorstPartitions []PartitionStatus `json:"worstPartitions,omitempty"`
+
+	// warnings are things that work and will hurt: one sentence each, at most eight.
+	// +listType=atomic
+	// +optional
+	Warnings []string `json:"warnings,omitempty"`
+}
+
+// ScalingStatus is why the group has as many workers as it has.
+type ScalingStatus struct {
+	// reason is the decision in one word.
+	// +optional
+	Reason string `json:"reason,omitempty"`
+	// message is the decision in one sentence, with its numbers.
+	// +optional
+	Message string `json:"message,omitempty"`
+	// usefulMembers is how many workers the assignor gives a partition; 0 while not known.
+	// +optional
+	UsefulMembers int32 `json:"usefulMembers,omitempty"`
+	// lastScaleTime is when desiredReplicas last changed.
+	// +optional
+	LastScaleTime *metav1.Time `json:"lastScaleTime,omitempty"`
+}
+
+// GroupStatus is a consumer group as its coordinator describes it.
+type GroupStatus struct {
+	// state is Empty, Stable, PreparingRebalance, CompletingRebalance or Dead.
+	// +optional
+	State string `json:"state,omitempty"`
+	// members is how many members the group has.
+	// +optional
+	Members int32 `json:"members"`
+}
+
+// LagStatus is the lag of a group at one time.
+type LagStatus struct {
+	// messages is the lag over all partitions, rounded to two significant digits.
+	Messages int64 `json:"messages"`
+	// observedAt is when the sample was taken that this status was written from.
+	ObservedAt metav1.Time `json:"observedAt"`
+}
+
+// TopicStatus is one topic of the group.
+type TopicStatus struct {
+	// name is the topic.
+	Name string `json:"name"`
+	// partitions is how many it has; 0 while not known.
+	Partitions int32 `json:"partitions"`
+	// lag is the topic's lag, rounded to two significant digits; absent while a partition of it is unknown.
+	// +optional
+	Lag *int64 `json:"lag,omitempty"`
+}
+
+// PartitionStatus is one partition of the group.
+type PartitionStatus struct {
+	// topic and partition name it.
+	Topic     string `json:"topic"`
+	Partition int32  `json:"partition"`
+	// lag is its lag, rounded to two significant digits.
+	Lag int64 `json:"lag"`
+	// owner is the client id of the member that has it; absent when nobody has.
+	// +optional
+	Owner string `json:"owner,omitempty"`
+}

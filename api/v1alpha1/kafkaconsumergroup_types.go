@@ -1,0 +1,304 @@
+package v1alpha1
+
+import (
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// KafkaConsumerGroup is one Kafka consumer group and the workers that form it.
+// Lagrange runs the workers from the pod template and keeps their number: the
+// fewest that hold the lag target, never more than the partitions can use.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:subresource:scale:specpath=.spec.replicas,statuspath=.status.replicas,selectorpath=.status.selector
+// +kubebuilder:resource:shortName=kcg,categories=lagrange
+// +kubebuilder:printcolumn:name="Group",type=string,JSONPath=`.spec.groupID`
+// +kubebuilder:printcolumn:name="Replicas",type=string,JSONPath=`.status.replicaSummary`,description="available/desired workers"
+// +kubebuilder:printcolumn:name="Partitions",type=integer,JSONPath=`.status.partitions`
+// +kubebuilder:printcolumn:name="Lag",type=integer,JSONPath=`.status.lag.messages`,description="messages, two significant digits; empty while unknown"
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Why",type=string,priority=1,JSONPath=`.status.scaling.message`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 52 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="metadata.name must be a DNS label (lower case letters, digits, '-') of at most 52 characters: the Deployment, its labels and its ConfigMaps are named after it"
+type KafkaConsumerGroup struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is what the team states: the group, its topics, the workers, and how far they may lag.
+	// +required
+	Spec KafkaConsumerGroupSpec `json:"spec"`
+	// status is what Lagrange saw and did. Numbers in it are rounded to two significant digits and at most
+	// about half a minute old while they move; live numbers are metrics.
+	// +optional
+	Status KafkaConsumerGroupStatus `json:"status,omitempty"`
+}
+
+// KafkaConsumerGroupList is a list of KafkaConsumerGroup.
+//
+// +kubebuilder:object:root=true
+type KafkaConsumerGroupList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []KafkaConsumerGroup `json:"items"`
+}
+
+// KafkaConsumerGroupSpec is what a team states about its consumer group.
+//
+// +kubebuilder:validation:XValidation:rule="self.scaling.mode == 'Manual' ? self.replicas >= 1 : self.replicas == 0",message="replicas is computed by Lagrange unless scaling.mode is Manual, which needs at least 1: remove replicas (or set scaling.mode: Manual to fix it by hand; to stop the workers use pause.mode: ScaleToZero)",fieldPath=".replicas"
+type KafkaConsumerGroupSpec struct {
+	// kafka is the cluster that holds the group and its topics.
+	// +required
+	Kafka KafkaConnectionSpec `json:"kafka"`
+
+	// groupID is the consumer group that the workers join, as Kafka knows it. It can't be changed: the group's
+	// offsets would stay behind. Printable ASCII without white space at either end.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=249
+	// +kubebuilder:validation:Pattern=`^[!-~]([ -~]*[!-~])?$`
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="groupID can't be changed: the offsets of the old group would stay behind; create another KafkaConsumerGroup"
+	// +required
+	GroupID string `json:"groupID"`
+
+	// topics are the topics that the group consumes, each named once. Lag and useful replicas are counted over
+	// all of them. A topic that doesn't exist makes the lag unknown until it does.
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=256
+	// +required
+	Topics []TopicName `json:"topics"`
+
+	// workload is how the workers are run.
+	// +required
+	Workload Workload `json:"workload"`
+
+	// replicas is the number of workers in scaling.mode Manual, obeyed literally; at least 1 there, and 0 (not
+	// set) in every other mode. The scale subresource reads and writes it.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:default=0
+	// +optional
+	Replicas int32 `json:"replicas"`
+
+	// consumer is what the workers are told about consuming.
+	// +kubebuilder:default={}
+	// +optional
+	Consumer ConsumerSpec `json:"consumer,omitempty"`
+
+	// scaling is how the number of workers is found.
+	// +required
+	Scaling ScalingSpec `json:"scaling"`
+
+	// pause stops scaling, or the workers, while it is set. Removing it resumes.
+	// +optional
+	Pause *PauseSpec `json:"pause,omitempty"`
+}
+
+// TopicName is the name of a Kafka topic.
+//
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=249
+// +kubebuilder:validation:Pattern=`^[a-zA-Z0-9._-]+$`
+// +kubebuilder:validation:XValidation:rule="self != '.' && self != '..'",message="a topic can't be named '.' or '..'"
+type TopicName string
+
+// KafkaConnectionSpec is how to reach a Kafka cluster.
+type KafkaConnectionSpec struct {
+	// bootstrapServers are the brokers to start from, as host:port. The order has no meaning.
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	// +required
+	BootstrapServers []BootstrapServer `json:"bootstrapServers"`
+
+	// version is the oldest Kafka version among the brokers, such as "3.6.0": it chooses the requests that are
+	// spoken. Default: 3.0.0, the oldest that is supported and enough for everything Lagrange does.
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([3-9]|[1-9][0-9])[.][0-9]{1,3}([.][0-9]{1,3})?$')",message="version must be a Kafka version of 3.0 or newer, such as 3.6.0"
+	// +kubebuilder:validation:MaxLength=16
+	// +optional
+	Version string `json:"version,omitempty"`
+}
+
+// BootstrapServer is the address of a broker: a host name, an IPv4 address or an IPv6 address in brackets, and a port.
+//
+// +kubebuilder:validation:MaxLength=261
+// +kubebuilder:validation:Pattern=`^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]):([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$`
+type BootstrapServer string
+
+// Workload is how the workers are run: a Deployment of the object's own name, made from the template.
+//
+// +kubebuilder:validation:XValidation:rule="self.template.spec.containers.exists(c, c.name == 'worker')",message="the template needs a container named \"worker\": it is the one that gets the group's settings",fieldPath=".template"
+type Workload struct {
+	// template is the pod template of the workers. It needs a container named "worker": that one is given the
+	// group's settings as environment variables (LAGRANGE_...) and as a file. Its labels and annotations reach
+	// the pods. terminationGracePeriodSeconds should be longer than consumer.maxProcessingTime.
+	// +required
+	Template corev1.PodTemplateSpec `json:"template"`
+
+	// metadata is added to the Deployment.
+	// +optional
+	Metadata *WorkloadMetadata `json:"metadata,omitempty"`
+
+	// strategy is the Deployment's rollout strategy. Default: RollingUpdate with maxSurge 100% and
+	// maxUnavailable 0. All new workers then join in one wave and all old ones leave in one, so a rollout
+	// costs about two rebalances however many workers there are, and what runs keeps running when the new
+	// pods can't start; the price is twice the pods for a moment.
+	// +optional
+	Strategy *appsv1.DeploymentStrategy `json:"strategy,omitempty"`
+
+	// minReadySeconds is how long a new worker must be ready before it counts as available. Default 0.
+	// +kubebuilder:validation:Minimum=0
+	// +optional
+	MinReadySeconds int32 `json:"minReadySeconds,omitempty"`
+}
+
+// WorkloadMetadata is labels and annotations for the Deployment itself.
+type WorkloadMetadata struct {
+	// labels are added to the Deployment's own.
+	// +optional
+	Labels map[string]string `json:"labels,omitempty"`
+	// annotations are added to the Deployment's own.
+	// +optional
+	Annotations map[string]string `json:"annotations,omitempty"`
+}
+
+// ConsumerSpec is what the workers are told about consuming.
+type ConsumerSpec struct {
+	// initialOffset is where a partition without a committed offset starts: at the log start (earliest) or the
+	// log end (latest). It also says what such a partition's lag is. A partition whose siblings have commits was
+	// added later and starts at the log start in either case. Default: earliest, which skips nothing.
+	// +kubebuilder:validation:Enum=earliest;latest
+	// +kubebuilder:default=earliest
+	// +optional
+	InitialOffset string `json:"initialOffset,omitempty"`
+
+	// assignment is how partitions are divided among the workers: range, roundRobin or sticky. It decides how
+	// many workers can be used: two topics of 12 partitions use 12 workers with range, and 24 with the others.
+	// Default: range. A change rolls the workers; while both run no common assignor exists, so new workers join
+	// only after the last old one has left.
+	// +kubebuilder:validation:Enum=range;roundRobin;sticky
+	// +kubebuilder:default=range
+	// +optional
+	Assignment Assignment `json:"assignment,omitempty"`
+
+	// maxProcessingTime is the longest that handling one message may take, as a duration such as 500ms or 1m30s.
+	// A worker being stopped finishes the message in hand for that long. Default: 10s.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1ms') && duration(self) <= duration('24h')",message="maxProcessingTime must be a duration between 1ms and 24h, such as 500ms or 1m30s"
+	// +kubebuilder:default="10s"
+	// +optional
+	MaxProcessingTime metav1.Duration `json:"maxProcessingTime,omitempty"`
+}
+
+// Assignment is how a group divides its partitions among its members.
+type Assignment string
+
+// The assignments, named as sarama's balance strategies.
+const (
+	// AssignRange gives each member a contiguous range of each topic's partitions.
+	AssignRange Assignment = "range"
+	// AssignRoundRobin deals all partitions of all topics in turn.
+	AssignRoundRobin Assignment = "roundRobin"
+	// AssignSticky balances as roundRobin does and moves as few partitions as it can.
+	AssignSticky Assignment = "sticky"
+)
+
+// ScalingMode is who decides the number of workers.
+type ScalingMode string
+
+// The scaling modes.
+const (
+	// ScalingAuto follows the lag target.
+	ScalingAuto ScalingMode = "Auto"
+	// ScalingManual obeys spec.replicas literally.
+	ScalingManual ScalingMode = "Manual"
+)
+
+// ScalingSpec is how the number of workers is found.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.maxReplicas) || self.maxReplicas >= self.minReplicas",message="maxReplicas must not be smaller than minReplicas",fieldPath=".maxReplicas"
+// +kubebuilder:validation:XValidation:rule="self.mode != 'Auto' || has(self.lagTarget)",message="lagTarget is required in mode Auto",fieldPath=".lagTarget"
+// +kubebuilder:validation:XValidation:rule="!has(self.onUnknown) || !has(self.maxReplicas) || self.onUnknown.minReplicas <= self.maxReplicas",message="onUnknown.minReplicas must not be greater than maxReplicas",fieldPath=".onUnknown"
+type ScalingSpec struct {
+	// mode is Auto (follow the lag target) or Manual (obey spec.replicas). Default: Auto.
+	// +kubebuilder:validation:Enum=Auto;Manual
+	// +kubebuilder:default=Auto
+	// +optional
+	Mode ScalingMode `json:"mode,omitempty"`
+
+	// minReplicas is the fewest workers in mode Auto. It is rounded up to the next count that makes a
+	// difference: with 12 partitions 5 workers leave the busiest one as many partitions as 4 do, so 5 becomes 6.
+	// Default: 1.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:default=1
+	// +optional
+	MinReplicas int32 `json:"minReplicas,omitempty"`
+
+	// maxReplicas is the most workers in mode Auto, rounded down to a count that makes a difference; it wins
+	// over everything else. Default: as many as the partitions can use.
+	// +kubebuilder:validation:Minimum=1
+	// +optional
+	MaxReplicas *int32 `json:"maxReplicas,omitempty"`
+
+	// lagTarget is how far the group may lag. Required in mode Auto.
+	// +optional
+	LagTarget *LagTarget `json:"lagTarget,omitempty"`
+
+	// onUnknown raises the number of workers to a floor when the lag has been unknown for long. It never lowers
+	// it. Without it the number is held while the lag is unknown.
+	// +optional
+	OnUnknown *OnUnknown `json:"onUnknown,omitempty"`
+}
+
+// LagTarget is how far the group may lag.
+type LagTarget struct {
+	// messagesPerReplica is how many messages of lag one worker may carry: with 1000, a lag of 3500 wants 4 workers.
+	// +kubebuilder:validation:Minimum=1
+	// +required
+	MessagesPerReplica int64 `json:"messagesPerReplica"`
+}
+
+// OnUnknown is the floor while the lag is unknown.
+type OnUnknown struct {
+	// after is how long the lag must have been unknown, as a duration such as 5m. Default: 5m.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1s')",message="after must be a duration of at least 1s, such as 5m"
+	// +kubebuilder:default="5m"
+	// +optional
+	After metav1.Duration `json:"after,omitempty"`
+	// minReplicas is the floor: fewer workers than this are raised to it.
+	// +kubebuilder:validation:Minimum=1
+	// +required
+	MinReplicas int32 `json:"minReplicas"`
+}
+
+// PauseMode is what a pause stops.
+type PauseMode string
+
+// The pause modes.
+const (
+	// PauseHoldReplicas keeps the workers running and their number as it is.
+	PauseHoldReplicas PauseMode = "HoldReplicas"
+	// PauseScaleToZero stops all workers.
+	PauseScaleToZero PauseMode = "ScaleToZero"
+)
+
+// PauseSpec pauses the group.
+type PauseSpec struct {
+	// mode is HoldReplicas (keep the number of workers as it is) or ScaleToZero (stop all workers). A group
+	// without members loses its committed offsets after the broker's offsets.retention.minutes (7 days by
+	// default), counted from when the last member left. Default: HoldReplicas.
+	// +kubebuilder:validation:Enum=HoldReplicas;ScaleToZero
+	// +kubebuilder:default=HoldReplicas
+	// +optional
+	Mode PauseMode `json:"mode,omitempty"`
+	// until ends the pause by itself at that time. Without it the pause lasts until it is removed.
+	// +optional
+	Until *metav1.Time `json:"until,omitempty"`
+	// reason is shown to everyone who wonders.
+	// +kubebuilder:validation:MaxLength=256
+	// +optional
+	Reason string `json:"reason,omitempty"`
+}

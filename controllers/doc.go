@@ -1,0 +1,13 @@
+// Package controllers reconciles the kinds of api/v1alpha1.
+//
+// Each kind has four files: <kind>_observe.go reads everything into one
+// snapshot, <kind>_controller.go holds Reconcile, which asks the pure packages
+// for a decision, <kind>_apply.go writes what was decided, and
+// <kind>_status.go turns snapshot, decision and what was done into status.
+// What all kinds share is in outcome.go, status.go, events.go and metrics.go.
+//
+//	observe ──> decide (internal/lag, internal/autoscale) ──> apply ──> report
+//
+// Nothing held in memory is needed for correctness: after a restart the
+// present count is read from the Deployment and scale-downs wait one window.
+package controllers

@@ -1,0 +1,62 @@
+package controllers
+
+import (
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
+)
+
+// groupEvent is one event about a group.
+type groupEvent struct{ kind, reason, action, note string }
+
+// eventsOf tells of what changed between two statuses: replicas with the
+// reason, conditions that went wrong or right again, and new warnings.
+func eventsOf(before, after v1alpha1.KafkaConsumerGroupStatus) []groupEvent {
+	var events []groupEvent
+	if before.DesiredReplicas != after.DesiredReplicas {
+		events = append(events, groupEvent{corev1.EventTypeNormal, "Scaled", "Scale",
+			fmt.Sprintf("from %d to %s", before.DesiredReplicas, after.Scaling.Message)})
+	}
+	for _, kind := range []string{v1alpha1.ConditionKafkaReachable, v1alpha1.ConditionLagKnown, v1alpha1.ConditionStalled, v1alpha1.ConditionPaused} {
+		if e, ok := conditionEvent(meta.FindStatusCondition(before.Conditions, kind), meta.FindStatusCondition(after.Conditions, kind)); ok {
+			events = append(events, e)
+		}
+	}
+	for _, w := range after.Warnings {
+		if !slices.Contains(before.Warnings, w) {
+			events = append(events, groupEvent{corev1.EventTypeWarning, "Warning", "Observe", w})
+		}
+	}
+	return events
+}
+
+// abnormal is the status at which a condition is worth a warning.
+var abnormal = map[string]metav1.ConditionStatus{
+	v1alpha1.ConditionKafkaReachable: metav1.ConditionFalse,
+	v1alpha1.ConditionLagKnown:       metav1.ConditionFalse,
+	v1alpha1.ConditionStalled:        metav1.ConditionTrue,
+}
+
+// conditionEvent tells of a condition that changed. The first look at an object
+// is no event, unless it finds something wrong.
+func conditionEvent(before, after *metav1.Condition) (groupEvent, bool) {
+	bad := after.Status == abnormal[after.Type] || after.Reason == v1alpha1.ReasonNeverCommitted
+	switch {
+	case after.Reason == v1alpha1.ReasonNotSampled,
+		before == nil && !bad,
+		before != nil && before.Status == after.Status && before.Reason == after.Reason:
+		return groupEvent{}, false
+	case before != nil && before.Reason == v1alpha1.ReasonNotSampled && !bad:
+		return groupEvent{}, false
+	}
+	kind := corev1.EventTypeNormal
+	if bad {
+		kind = corev1.EventTypeWarning
+	}
+	return groupEvent{kind, after.Reason, "Observe", after.Type + " is " + string(after.Status) + ": " + after.Message}, true
+}

@@ -1,0 +1,206 @@
+package controllers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
+)
+
+// applyResult is what was done, also when it failed part-way.
+type applyResult struct {
+	// deployment is the live Deployment after the apply.
+	deployment *appsv1.Deployment
+	// replicas is the count that is in force.
+	replicas int32
+	// invalid says why the API server refuses what the template makes.
+	invalid *blocked
+	// err is what failed and is worth another try.
+	err error
+}
+
+// apply writes the worker's configuration and the Deployment, and removes
+// configurations that nothing uses any more. It writes nothing that is in force.
+func (r *KafkaConsumerGroupReconciler) apply(ctx context.Context, group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, d decision, m *memory) applyResult {
+	done := applyResult{deployment: seen.deployment}
+	done.replicas, _ = presentReplicas(seen.deployment, seen.owned, m)
+	if d.blocked != nil {
+		if seen.owned == ownedByOthers {
+			done.deployment = nil
+		}
+		return done
+	}
+	configMap, err := renderConfigMap(group)
+	if err == nil {
+		err = r.ensureConfigMap(ctx, configMap, seen)
+	}
+	if err == nil {
+		done.deployment, err = r.ensureDeployment(ctx, group, configMap.Name, seen, d.scale.Replicas, m)
+	}
+	if err != nil {
+		return refused(done, group, err)
+	}
+	done.replicas = d.scale.Replicas
+	done.err = r.removeUnused(ctx, configMap.Name, seen)
+	return done
+}
+
+// refused tells what the API server will never accept from what may pass.
+func refused(done applyResult, group *v1alpha1.KafkaConsumerGroup, err error) applyResult {
+	switch {
+	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		return done // everything is going; nothing is left to do
+	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err):
+		done.invalid = &blocked{v1alpha1.ReasonInvalidWorkload, fmt.Sprintf("spec.workload makes a Deployment that the API server refuses: %s", serverWords(err, group.Name))}
+	default:
+		done.err = err
+	}
+	return done
+}
+
+// serverWords is the API server's own explanation, without our wrapping.
+func serverWords(err error, name string) string {
+	words := err.Error()
+	if status := apierrors.APIStatus(nil); errors.As(err, &status) {
+		words = status.Status().Message
+	}
+	words = strings.TrimPrefix(words, fmt.Sprintf("Deployment.apps %q is invalid: ", name))
+	return words[:min(len(words), 600)]
+}
+
+func (r *KafkaConsumerGroupReconciler) ensureConfigMap(ctx context.Context, configMap *corev1.ConfigMap, seen groupSnapshot) error {
+	for i := range seen.configMaps {
+		if seen.configMaps[i].Name == configMap.Name {
+			return nil // immutable and named by its content: it is what it should be
+		}
+	}
+	u, err := toApply(configMap)
+	if err != nil {
+		return err
+	}
+	err = r.Apply(ctx, client.ApplyConfigurationFromUnstructured(u), client.FieldOwner(FieldManager), client.ForceOwnership)
+	if err != nil {
+		return fmt.Errorf("apply ConfigMap %q: %w", configMap.Name, err)
+	}
+	return nil
+}
+
+// ensureDeployment applies the Deployment unless it is already in force.
+func (r *KafkaConsumerGroupReconciler) ensureDeployment(
+	ctx context.Context, group *v1alpha1.KafkaConsumerGroup, configMap string, seen groupSnapshot, replicas int32, m *memory,
+) (*appsv1.Deployment, error) {
+	desired := renderDeployment(group, configMap, replicas, r.Settings.ProgressDeadline)
+	content, err := json.Marshal(desired)
+	if err != nil {
+		return seen.deployment, fmt.Errorf("hash Deployment %q: %w", group.Name, err)
+	}
+	hash := hashOf(content)
+	desired.Annotations[appliedHash] = hash
+	if inForce(desired, seen, hash, m) {
+		return seen.deployment, nil
+	}
+	live, err := r.applyDeployment(ctx, desired, seen)
+	if err != nil {
+		return seen.deployment, err
+	}
+	m.applied = applied{hash: hash, replicas: replicas, uid: live.UID, generation: live.Generation, before: resourceVersion(seen.deployment)}
+	return live, nil
+}
+
+// inForce tells whether an apply would change nothing. A Deployment whose
+// generation is ours and whose labels and annotations are there is as we applied
+// it; one seen for the first time must hold all that we want, with our hash.
+func inForce(desired *appsv1.Deployment, seen groupSnapshot, hash string, m *memory) bool {
+	live := seen.deployment
+	if live == nil || seen.owned != ownedByUs {
+		return false
+	}
+	if m.applied.hash == "" { // after a restart
+		if live.Annotations[appliedHash] != hash || !equality.Semantic.DeepDerivative(desired.Spec, live.Spec) {
+			return false
+		}
+		m.applied = applied{hash: hash, replicas: *desired.Spec.Replicas, uid: live.UID, generation: live.Generation}
+	}
+	if m.applied.hash != hash || m.applied.uid != live.UID {
+		return false
+	}
+	if live.ResourceVersion == m.applied.before || live.Generation < m.applied.generation {
+		return true // the cache has not seen our apply yet
+	}
+	return live.Generation == m.applied.generation &&
+		hasAll(live.Labels, desired.Labels) && hasAll(live.Annotations, desired.Annotations)
+}
+
+// applyDeployment applies with force on what is ours already. Without a
+// Deployment there is no force, so that one created by someone else in between
+// is a conflict and not silently taken.
+func (r *KafkaConsumerGroupReconciler) applyDeployment(ctx context.Context, desired *appsv1.Deployment, seen groupSnapshot) (*appsv1.Deployment, error) {
+	u, err := toApply(desired)
+	if err != nil {
+		return nil, err
+	}
+	options := []client.ApplyOption{client.FieldOwner(FieldManager)}
+	if seen.deployment != nil {
+		u.SetUID(seen.deployment.UID)
+		options = append(options, client.ForceOwnership)
+	}
+	if err := r.Apply(ctx, client.ApplyConfigurationFromUnstructured(u), options...); err != nil {
+		return nil, fmt.Errorf("apply Deployment %q: %w", desired.Name, err)
+	}
+	return fromUnstructured(u)
+}
+
+func fromUnstructured(u *unstructured.Unstructured) (*appsv1.Deployment, error) {
+	var live appsv1.Deployment
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, &live); err != nil {
+		return nil, fmt.Errorf("read the applied Deployment %q: %w", u.GetName(), err)
+	}
+	return &live, nil
+}
+
+// removeUnused deletes configurations that no ReplicaSet refers to. While the
+// Deployment's controller has not seen the newest spec, a ReplicaSet may be missing.
+func (r *KafkaConsumerGroupReconciler) removeUnused(ctx context.Context, current string, seen groupSnapshot) error {
+	if seen.deployment == nil || seen.deployment.Status.ObservedGeneration < seen.deployment.Generation {
+		return nil
+	}
+	used := map[string]bool{current: true, configMapOf(seen.deployment.Spec.Template): true}
+	for i := range seen.replicaSets {
+		used[configMapOf(seen.replicaSets[i].Spec.Template)] = true
+	}
+	for i := range seen.configMaps {
+		if cm := &seen.configMaps[i]; !used[cm.Name] && cm.DeletionTimestamp.IsZero() {
+			if err := client.IgnoreNotFound(r.Delete(ctx, cm.DeepCopy(), client.Preconditions{UID: &cm.UID})); err != nil {
+				return fmt.Errorf("delete unused ConfigMap %q: %w", cm.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+func configMapOf(template corev1.PodTemplateSpec) string {
+	for _, v := range template.Spec.Volumes {
+		if v.Name == configVolume && v.ConfigMap != nil {
+			return v.ConfigMap.Name
+		}
+	}
+	return ""
+}
+
+func resourceVersion(deployment *appsv1.Deployment) string {
+	if deployment == nil {
+		return ""
+	}
+	return deployment.ResourceVersion
+}

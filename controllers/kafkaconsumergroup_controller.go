@@ -1,0 +1,164 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
+	"github.com/lagrange-operator/lagrange/internal/kafka"
+	"github.com/lagrange-operator/lagrange/internal/kafkaadmin"
+)
+
+// +kubebuilder:rbac:groups=kafka.lagrange.dev,resources=kafkaconsumergroups,verbs=get;list;watch
+// +kubebuilder:rbac:groups=kafka.lagrange.dev,resources=kafkaconsumergroups/status,verbs=patch
+// +kubebuilder:rbac:groups=kafka.lagrange.dev,resources=kafkaconsumergroups/finalizers,verbs=update
+// +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups=apps,resources=replicasets,verbs=list;watch
+// +kubebuilder:rbac:groups="",resources=configmaps,verbs=list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",resources=pods,verbs=list;watch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// Samples is where the lag of groups comes from; kafkaadmin.Pool is one.
+type Samples interface {
+	// Watch asks that a group be sampled for an owner until Forget.
+	Watch(owner string, s kafkaadmin.Subscription)
+	// Forget ends what Watch began.
+	Forget(owner string)
+	// Latest is the newest sample of what the owner now watches.
+	Latest(owner string) (kafka.GroupSample, bool)
+}
+
+// Settings are the installer's choices for all groups.
+type Settings struct {
+	// ScaleDownAfter is how long a count must have been too high before it goes down.
+	ScaleDownAfter time.Duration
+	// ProgressDeadline is how long a rollout or a scale-up may take before it counts as failed.
+	ProgressDeadline time.Duration
+	// SampleMaxAge is the age at which a sample decides nothing any more.
+	SampleMaxAge time.Duration
+	// NeverJoinedAfter is how long ready workers may be without members and commits.
+	NeverJoinedAfter time.Duration
+	// UnreachableAfter is how long the broker may be away before Ready goes False.
+	UnreachableAfter time.Duration
+	// StatusWritesPerSecond bounds the writes that only refresh numbers, over all groups.
+	StatusWritesPerSecond float64
+	// MaxConcurrentReconciles is how many groups are worked on at once.
+	MaxConcurrentReconciles int
+}
+
+// DefaultSettings are the settings without flags. 2 minutes of cool-down is
+// several times what a pod needs to start and a group to rebalance; 5 minutes
+// without a broker is longer than a broker's restart.
+func DefaultSettings() Settings {
+	return Settings{
+		ScaleDownAfter:          2 * time.Minute,
+		ProgressDeadline:        10 * time.Minute,
+		SampleMaxAge:            30 * time.Second,
+		NeverJoinedAfter:        2 * time.Minute,
+		UnreachableAfter:        5 * time.Minute,
+		StatusWritesPerSecond:   5,
+		MaxConcurrentReconciles: 4,
+	}
+}
+
+// KafkaConsumerGroupReconciler keeps the workers of each KafkaConsumerGroup.
+type KafkaConsumerGroupReconciler struct {
+	// Client reads from the cache and writes.
+	client.Client
+	// Live reads from the API server, for the few reads that must not be stale.
+	Live     client.Reader
+	Samples  Samples
+	Recorder events.EventRecorder
+	Clock    clock.PassiveClock
+	Settings Settings
+
+	memories memories
+	status   statusWriter
+	wake     *wakeups
+}
+
+// Reconcile brings one group's workers to where its spec and its lag want them.
+func (r *KafkaConsumerGroupReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	group, found, err := r.get(ctx, req.NamespacedName)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if !found {
+		r.forget(req.NamespacedName)
+		return ctrl.Result{}, nil
+	}
+	memory := r.memories.of(group)
+	seen, err := r.observe(ctx, group, memory)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	decided := r.decide(group, seen, memory)
+	done := r.apply(ctx, group, seen, decided, memory)
+	wrote, err := r.report(ctx, group, seen, decided, done, memory)
+	return outcome(decided, done, wrote, err)
+}
+
+// get reads the group; found is false when it is gone or going.
+func (r *KafkaConsumerGroupReconciler) get(ctx context.Context, key types.NamespacedName) (*v1alpha1.KafkaConsumerGroup, bool, error) {
+	var group v1alpha1.KafkaConsumerGroup
+	if err := r.Get(ctx, key, &group); client.IgnoreNotFound(err) != nil {
+		return nil, false, fmt.Errorf("get KafkaConsumerGroup %q: %w", key, err)
+	} else if err != nil {
+		return nil, false, nil
+	}
+	return &group, group.DeletionTimestamp.IsZero(), nil
+}
+
+// forget ends everything held for a group that is gone. Its Deployment and
+// ConfigMaps go by their owner reference, its offsets stay.
+func (r *KafkaConsumerGroupReconciler) forget(key types.NamespacedName) {
+	r.Samples.Forget(key.String())
+	r.memories.forget(key)
+	r.wake.forget(key.String())
+	forgetMetrics(key)
+}
+
+// OnSample tells the reconciler that a new sample of the owner exists. It is
+// what the pool is given as Options.OnSample.
+func (r *KafkaConsumerGroupReconciler) OnSample(owner string) {
+	if sample, ok := r.Samples.Latest(owner); ok {
+		r.wake.onSample(owner, sample)
+	}
+}
+
+// SetupWithManager registers the reconciler, its index and its watches.
+func (r *KafkaConsumerGroupReconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager) error {
+	r.wake = newWakeups()
+	r.status = newStatusWriter(r.Client, r.Clock, r.Settings.StatusWritesPerSecond)
+	if err := indexByGroupID(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
+	err := ctrl.NewControllerManagedBy(mgr).
+		For(&v1alpha1.KafkaConsumerGroup{}, builder.WithPredicates(specOrDeletion())).
+		Owns(&appsv1.Deployment{}).
+		Owns(&corev1.ConfigMap{}).
+		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(byGroupLabel), builder.WithPredicates(podMatters())).
+		Watches(&appsv1.ReplicaSet{}, handler.EnqueueRequestsFromMapFunc(byGroupLabel), builder.WithPredicates(onlyDeletes())).
+		Watches(&v1alpha1.KafkaConsumerGroup{}, handler.EnqueueRequestsFromMapFunc(r.rivals), builder.WithPredicates(identityChanges())).
+		WatchesRawSource(source.Func(r.wake.start)).
+		WithOptions(controller.Options{MaxConcurrentReconciles: r.Settings.MaxConcurrentReconciles}).
+		Complete(reconcile.Func(r.Reconcile))
+	if err != nil {
+		return fmt.Errorf("set up the KafkaConsumerGroup controller: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,119 @@
+package controllers
+
+import (
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+
+	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
+	"github.com/lagrange-operator/lagrange/internal/autoscale"
+	"github.com/lagrange-operator/lagrange/internal/layout"
+)
+
+// decision is what a reconcile is going to do.
+type decision struct {
+	// blocked says why nothing may be applied: what runs keeps running.
+	blocked *blocked
+	scale   autoscale.Decision
+	// why the lag is unknown, nil when it is known.
+	unknown *unknown
+}
+
+// blocked is a state that only someone else can end.
+type blocked struct{ reason, message string }
+
+// decide asks the pure packages and remembers what they need next time.
+func (r *KafkaConsumerGroupReconciler) decide(group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, m *memory) decision {
+	d := decision{unknown: unknownOf(seen, r.Settings.SampleMaxAge)}
+	m.scaling, d.scale = autoscale.Decide(
+		r.scaleConfig(group), seedState(m.scaling, group, d.unknown != nil), r.scaleObservation(group, seen, d.unknown, m), seen.now)
+	switch {
+	case seen.elder != "":
+		d.blocked = &blocked{v1alpha1.ReasonDuplicateGroup, fmt.Sprintf(
+			"consumer group %q of this cluster belongs to the older KafkaConsumerGroup %s: delete one of the two, or give this one another groupID",
+			group.Spec.GroupID, seen.elder)}
+	case seen.owned == ownedByOthers:
+		d.blocked = &blocked{v1alpha1.ReasonNameTaken, fmt.Sprintf(
+			"Deployment %q exists and does not belong to this KafkaConsumerGroup: delete or rename it, or rename this object", group.Name)}
+	}
+	return d
+}
+
+func (r *KafkaConsumerGroupReconciler) scaleConfig(group *v1alpha1.KafkaConsumerGroup) autoscale.Config {
+	spec := group.Spec.Scaling
+	c := autoscale.Config{
+		Manual:         spec.Mode == v1alpha1.ScalingManual,
+		Replicas:       group.Spec.Replicas,
+		MinReplicas:    spec.MinReplicas,
+		Assignor:       layout.Assignor(group.Spec.Consumer.Assignment),
+		ScaleDownAfter: r.Settings.ScaleDownAfter,
+	}
+	if spec.MaxReplicas != nil {
+		c.MaxReplicas = *spec.MaxReplicas
+	}
+	if spec.LagTarget != nil {
+		c.MessagesPerReplica = spec.LagTarget.MessagesPerReplica
+	}
+	if spec.OnUnknown != nil {
+		c.OnUnknown = autoscale.OnUnknown{After: spec.OnUnknown.After.Duration, MinReplicas: spec.OnUnknown.MinReplicas}
+	}
+	if p := group.Spec.Pause; p != nil {
+		c.Pause = autoscale.Pause{Mode: autoscale.PauseMode(p.Mode), Reason: p.Reason}
+		if p.Until != nil {
+			c.Pause.Until = p.Until.Time
+		}
+	}
+	return c
+}
+
+func (r *KafkaConsumerGroupReconciler) scaleObservation(group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, u *unknown, m *memory) autoscale.Observation {
+	o := autoscale.Observation{Sampled: seen.usable(r.Settings.SampleMaxAge)}
+	o.Replicas, o.Exists = presentReplicas(seen.deployment, seen.owned, m)
+	if u != nil {
+		o.WhyUnknown = u.message
+	}
+	if !o.Sampled {
+		return o
+	}
+	o.Lag, o.Unknown = seen.lag.Known()
+	o.Partitions, o.AllTopics = seen.lag.PartitionCounts()
+	o.Rebalancing = seen.sample.State.Rebalancing()
+	o.NeverJoined = r.neverJoined(seen)
+	return o
+}
+
+// presentReplicas is the count last asked for: what we applied, else what the
+// live Deployment says.
+func presentReplicas(deployment *appsv1.Deployment, owned ownership, m *memory) (replicas int32, exists bool) {
+	switch {
+	case deployment == nil || owned == ownedByOthers:
+		return 0, false
+	case m.applied.hash != "" && m.applied.uid == deployment.UID:
+		return m.applied.replicas, true
+	case deployment.Spec.Replicas == nil:
+		return 1, true
+	}
+	return *deployment.Spec.Replicas, true
+}
+
+// neverJoined: workers have been ready for a while and the group has neither
+// members nor commits. A misspelt group id looks like this.
+func (r *KafkaConsumerGroupReconciler) neverJoined(seen groupSnapshot) bool {
+	ready, ok := readySince(seen.pods)
+	return ok && seen.now.Sub(ready) >= r.Settings.NeverJoinedAfter &&
+		seen.sample.StateErr == nil && len(seen.sample.Members) == 0 && !seen.lag.HasCommits()
+}
+
+// seedState gives a state without memory the time since when lag has been
+// unknown, so that a restart doesn't start onUnknown's clock anew.
+func seedState(s autoscale.State, group *v1alpha1.KafkaConsumerGroup, unknown bool) autoscale.State {
+	if !s.Last.IsZero() || !unknown {
+		return s
+	}
+	for _, c := range group.Status.Conditions {
+		if c.Type == v1alpha1.ConditionLagKnown && c.Status != "True" {
+			s.UnknownSince = c.LastTransitionTime.Time
+		}
+	}
+	return s
+}

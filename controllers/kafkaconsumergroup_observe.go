@@ -1,0 +1,188 @@
+package controllers
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
+	"github.com/lagrange-operator/lagrange/internal/kafka"
+	"github.com/lagrange-operator/lagrange/internal/kafkaadmin"
+	"github.com/lagrange-operator/lagrange/internal/lag"
+)
+
+// groupSnapshot is everything one reconcile knows. It is read once, at the start.
+type groupSnapshot struct {
+	now time.Time
+	// deployment is the Deployment of the group's name, nil when there is none.
+	deployment *appsv1.Deployment
+	// owned tells whose the deployment is.
+	owned ownership
+	pods  []corev1.Pod
+	// configMaps are the group's, replicaSets tell which of them are in use.
+	configMaps  []corev1.ConfigMap
+	replicaSets []appsv1.ReplicaSet
+	// sample is the newest sample; sampled is false before the first one.
+	sample  kafka.GroupSample
+	sampled bool
+	// lag is computed from the sample when it is usable.
+	lag lag.Group
+	// elder is an older object with the same cluster and group, "" when there is none.
+	elder string
+}
+
+// ownership is whose a Deployment of the group's name is.
+type ownership int
+
+const (
+	ownedByNobody ownership = iota // there is none
+	ownedByUs                      // its controller is this object
+	ownedOrphan                    // ours by its identity labels, without a controller: orphaned or restored
+	ownedByOthers                  // anything else
+)
+
+// observe reads everything into one snapshot and asks for samples from now on.
+func (r *KafkaConsumerGroupReconciler) observe(ctx context.Context, group *v1alpha1.KafkaConsumerGroup, m *memory) (groupSnapshot, error) {
+	seen := groupSnapshot{now: r.Clock.Now()}
+	key := client.ObjectKeyFromObject(group)
+	r.Samples.Watch(key.String(), subscriptionOf(group))
+	seen.sample, seen.sampled = r.Samples.Latest(key.String())
+	seen.lag = lag.Of(seen.sample, kafka.InitialOffset(group.Spec.Consumer.InitialOffset))
+
+	var err error
+	if seen.deployment, err = r.deploymentOf(ctx, group, m); err != nil {
+		return seen, err
+	}
+	seen.owned = ownershipOf(group, seen.deployment)
+	if err := r.listWorkers(ctx, group, &seen); err != nil {
+		return seen, err
+	}
+	seen.elder, err = r.elderOf(ctx, group, seen.clusterID(group))
+	return seen, err
+}
+
+func subscriptionOf(group *v1alpha1.KafkaConsumerGroup) kafkaadmin.Subscription {
+	return kafkaadmin.Subscription{
+		Connection: kafkaadmin.NewConnection(serversOf(group), group.Spec.Kafka.Version),
+		GroupID:    group.Spec.GroupID,
+		Topics:     topicsOf(group),
+	}
+}
+
+// topicsOf are the group's topics, sorted: their order in the spec has no meaning.
+func topicsOf(group *v1alpha1.KafkaConsumerGroup) []string {
+	topics := make([]string, 0, len(group.Spec.Topics))
+	for _, t := range group.Spec.Topics {
+		topics = append(topics, string(t))
+	}
+	slices.Sort(topics)
+	return topics
+}
+
+// deploymentOf reads the Deployment of the group's name. The cache holds only
+// those with our label; what isn't in it, and what is seen for the first time,
+// is read from the API server, since its replicas may be held.
+func (r *KafkaConsumerGroupReconciler) deploymentOf(ctx context.Context, group *v1alpha1.KafkaConsumerGroup, m *memory) (*appsv1.Deployment, error) {
+	var deployment appsv1.Deployment
+	key := client.ObjectKeyFromObject(group)
+	err := r.Get(ctx, key, &deployment)
+	if apierrors.IsNotFound(err) || (err == nil && m.applied.hash == "") {
+		err = r.Live.Get(ctx, key, &deployment)
+	}
+	if apierrors.IsNotFound(err) {
+		return nil, nil //nolint:nilnil // no Deployment is a fact, not a failure
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get Deployment %q: %w", key, err)
+	}
+	return &deployment, nil
+}
+
+func ownershipOf(group *v1alpha1.KafkaConsumerGroup, deployment *appsv1.Deployment) ownership {
+	if deployment == nil {
+		return ownedByNobody
+	}
+	controller := metav1.GetControllerOf(deployment)
+	switch {
+	case controller != nil && controller.UID == group.UID:
+		return ownedByUs
+	case controller == nil && hasAll(deployment.Labels, identityLabels(group)):
+		return ownedOrphan
+	}
+	return ownedByOthers
+}
+
+func (r *KafkaConsumerGroupReconciler) listWorkers(ctx context.Context, group *v1alpha1.KafkaConsumerGroup, seen *groupSnapshot) error {
+	ours := []client.ListOption{client.InNamespace(group.Namespace), client.MatchingLabels(selectorLabels(group))}
+	var pods corev1.PodList
+	var configMaps corev1.ConfigMapList
+	var replicaSets appsv1.ReplicaSetList
+	for _, list := range []client.ObjectList{&pods, &configMaps, &replicaSets} {
+		if err := r.List(ctx, list, append(ours, client.UnsafeDisableDeepCopy)...); err != nil {
+			return fmt.Errorf("list %T of %q: %w", list, client.ObjectKeyFromObject(group), err)
+		}
+	}
+	seen.pods, seen.configMaps, seen.replicaSets = pods.Items, configMaps.Items, replicaSets.Items
+	slices.SortFunc(seen.pods, func(a, b corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
+	return nil
+}
+
+// elderOf names the oldest other object with the same cluster and group.
+func (r *KafkaConsumerGroupReconciler) elderOf(ctx context.Context, group *v1alpha1.KafkaConsumerGroup, clusterID string) (string, error) {
+	var same v1alpha1.KafkaConsumerGroupList
+	err := r.List(ctx, &same, client.MatchingFields{groupIDIndex: group.Spec.GroupID}, client.UnsafeDisableDeepCopy)
+	if err != nil {
+		return "", fmt.Errorf("list KafkaConsumerGroups of group %q: %w", group.Spec.GroupID, err)
+	}
+	eldest := group
+	for i := range same.Items {
+		other := &same.Items[i]
+		if other.UID != group.UID && other.DeletionTimestamp.IsZero() && sameCluster(group, clusterID, other) && older(other, eldest) {
+			eldest = other
+		}
+	}
+	if eldest == group {
+		return "", nil
+	}
+	return client.ObjectKeyFromObject(eldest).String(), nil
+}
+
+// sameCluster compares cluster ids, and bootstrap servers while an id isn't known.
+func sameCluster(group *v1alpha1.KafkaConsumerGroup, clusterID string, other *v1alpha1.KafkaConsumerGroup) bool {
+	if clusterID != "" && other.Status.ClusterID != "" {
+		return clusterID == other.Status.ClusterID
+	}
+	return slices.ContainsFunc(group.Spec.Kafka.BootstrapServers, func(s v1alpha1.BootstrapServer) bool {
+		return slices.Contains(other.Spec.Kafka.BootstrapServers, s)
+	})
+}
+
+// older breaks the tie of equal creation times by uid, so that exactly one of two gives way.
+func older(a, b *v1alpha1.KafkaConsumerGroup) bool {
+	if a.CreationTimestamp.Equal(&b.CreationTimestamp) {
+		return a.UID < b.UID
+	}
+	return a.CreationTimestamp.Before(&b.CreationTimestamp)
+}
+
+// clusterID is the sampled one, the one in status while no sample has it.
+func (s groupSnapshot) clusterID(group *v1alpha1.KafkaConsumerGroup) string {
+	if s.sample.ClusterID != "" {
+		return s.sample.ClusterID
+	}
+	return group.Status.ClusterID
+}
+
+// usable tells whether the sample may decide anything: it exists, a broker
+// answered, and it is young.
+func (s groupSnapshot) usable(maxAge time.Duration) bool {
+	return s.sampled && s.sample.ConnectionErr == nil && s.now.Sub(s.sample.At) <= maxAge
+}

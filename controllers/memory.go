@@ -1,0 +1,69 @@
+package controllers
+
+import (
+	"sync"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
+	"github.com/lagrange-operator/lagrange/internal/autoscale"
+)
+
+// memory is what is kept of a group between reconciles. All of it is rebuilt
+// after a restart; none of it is needed to be right.
+type memory struct {
+	uid     types.UID
+	scaling autoscale.State
+	applied applied
+	written written
+}
+
+// applied is the last Deployment that we applied.
+type applied struct {
+	// hash is that of the whole applied configuration, empty for none yet.
+	hash string
+	// replicas is the count in it.
+	replicas int32
+	// uid and generation are the Deployment's after the apply.
+	uid        types.UID
+	generation int64
+	// before is the resourceVersion that the apply replaced: a cache that still shows it is stale.
+	before string
+}
+
+// written is the last status that we wrote.
+type written struct {
+	// before is the resourceVersion that the write replaced.
+	before string
+	status *v1alpha1.KafkaConsumerGroupStatus
+}
+
+// memories holds one memory a group. A group is reconciled by one worker at a
+// time, so only the map needs the lock.
+type memories struct {
+	mu    sync.Mutex
+	byKey map[types.NamespacedName]*memory
+}
+
+// of is the group's memory, a new one when the object was re-created.
+func (m *memories) of(group *v1alpha1.KafkaConsumerGroup) *memory {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.byKey == nil {
+		m.byKey = map[types.NamespacedName]*memory{}
+	}
+	key := client.ObjectKeyFromObject(group)
+	if known, ok := m.byKey[key]; ok && known.uid == group.UID {
+		return known
+	}
+	fresh := &memory{uid: group.UID}
+	m.byKey[key] = fresh
+	return fresh
+}
+
+func (m *memories) forget(key types.NamespacedName) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.byKey, key)
+}

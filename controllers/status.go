@@ -1,0 +1,109 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"time"
+
+	"golang.org/x/time/rate"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
+)
+
+// refreshNumbers is how old the numbers in a status may grow while they change.
+const refreshNumbers = 30 * time.Second
+
+// statusWriter writes status: what people and tools act on at once, numbers
+// only together with it or now and then, inside a budget for all objects.
+type statusWriter struct {
+	client client.Client
+	clock  clock.PassiveClock
+	budget *rate.Limiter
+}
+
+func newStatusWriter(c client.Client, clock clock.PassiveClock, perSecond float64) statusWriter {
+	return statusWriter{client: c, clock: clock, budget: rate.NewLimiter(rate.Limit(perSecond), max(1, int(perSecond)))}
+}
+
+// statusResult says what became of a status.
+type statusResult struct {
+	written bool
+	// retryAfter is when numbers that were kept back may be written; 0 when none were.
+	retryAfter time.Duration
+}
+
+// write writes the status if something changed that is due.
+func (w statusWriter) write(ctx context.Context, group *v1alpha1.KafkaConsumerGroup, before, after v1alpha1.KafkaConsumerGroupStatus, m *memory) (statusResult, error) {
+	switch {
+	case !reflect.DeepEqual(withoutNumbers(before), withoutNumbers(after)):
+		statusWrites.WithLabelValues("changes").Inc()
+	case sameNumbers(before, after):
+		return statusResult{}, nil
+	default:
+		if wait := refreshNumbers - numbersAge(before, w.clock.Now()); wait > 0 {
+			return statusResult{retryAfter: wait}, nil
+		}
+		if !w.budget.AllowN(w.clock.Now(), 1) {
+			return statusResult{retryAfter: refreshNumbers / 10}, nil
+		}
+		statusWrites.WithLabelValues("numbers").Inc()
+	}
+	return statusResult{written: true}, w.patch(ctx, group, before, after, m)
+}
+
+func (w statusWriter) patch(ctx context.Context, group *v1alpha1.KafkaConsumerGroup, before, after v1alpha1.KafkaConsumerGroupStatus, m *memory) error {
+	base, next := group.DeepCopy(), group.DeepCopy()
+	base.Status, next.Status = before, after
+	err := w.client.Status().Patch(ctx, next, client.MergeFrom(base))
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("write the status of %q: %w", client.ObjectKeyFromObject(group), err)
+	}
+	m.written = written{before: group.ResourceVersion, status: &after}
+	return nil
+}
+
+// statusNow is the status as last written: the cache may not have seen our own
+// last write, and then shows the resourceVersion from before it.
+func statusNow(group *v1alpha1.KafkaConsumerGroup, m *memory) v1alpha1.KafkaConsumerGroupStatus {
+	if m.written.status != nil && m.written.before == group.ResourceVersion {
+		return *m.written.status.DeepCopy()
+	}
+	return *group.Status.DeepCopy()
+}
+
+// withoutNumbers is what is written at once when it changes.
+func withoutNumbers(s v1alpha1.KafkaConsumerGroupStatus) v1alpha1.KafkaConsumerGroupStatus {
+	s = *s.DeepCopy()
+	s.Lag, s.WorstPartitions, s.Group = nil, nil, nil
+	if s.Scaling != nil {
+		s.Scaling.Message = ""
+	}
+	for i := range s.Topics {
+		s.Topics[i].Lag = nil
+	}
+	return s
+}
+
+// sameNumbers compares all but the time of the sample.
+func sameNumbers(a, b v1alpha1.KafkaConsumerGroupStatus) bool {
+	a, b = *a.DeepCopy(), *b.DeepCopy()
+	if a.Lag != nil && b.Lag != nil {
+		a.Lag.ObservedAt = b.Lag.ObservedAt
+	}
+	return reflect.DeepEqual(a, b)
+}
+
+// numbersAge is how old the numbers are; without any they are as old as can be.
+func numbersAge(s v1alpha1.KafkaConsumerGroupStatus, now time.Time) time.Duration {
+	if s.Lag == nil {
+		return refreshNumbers
+	}
+	age := now.Sub(s.Lag.ObservedAt.Time)
+	if age < 0 { // a clock that went back
+		return refreshNumbers
+	}
+	return age
+}

@@ -1,0 +1,94 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
+)
+
+// groupIDIndex finds the objects that name one consumer group.
+const groupIDIndex = "spec.groupID"
+
+func indexByGroupID(ctx context.Context, indexer client.FieldIndexer) error {
+	err := indexer.IndexField(ctx, &v1alpha1.KafkaConsumerGroup{}, groupIDIndex, func(o client.Object) []string {
+		return []string{o.(*v1alpha1.KafkaConsumerGroup).Spec.GroupID}
+	})
+	if err != nil {
+		return fmt.Errorf("index KafkaConsumerGroups by %s: %w", groupIDIndex, err)
+	}
+	return nil
+}
+
+// specOrDeletion leaves out our own status writes.
+func specOrDeletion() predicate.Predicate {
+	return predicate.Or(predicate.GenerationChangedPredicate{}, predicate.Funcs{
+		CreateFunc: func(event.CreateEvent) bool { return true },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			return e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero()
+		},
+	})
+}
+
+// identityChanges are the changes that may make or end a duplicate: an object
+// comes or goes, its connection changes, or its cluster id becomes known.
+func identityChanges() predicate.Predicate {
+	return predicate.Funcs{
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			before, after := e.ObjectOld.(*v1alpha1.KafkaConsumerGroup), e.ObjectNew.(*v1alpha1.KafkaConsumerGroup)
+			return before.Generation != after.Generation || before.Status.ClusterID != after.Status.ClusterID ||
+				before.DeletionTimestamp.IsZero() != after.DeletionTimestamp.IsZero()
+		},
+	}
+}
+
+// rivals are the other objects with the same consumer group.
+func (r *KafkaConsumerGroupReconciler) rivals(ctx context.Context, o client.Object) []reconcile.Request {
+	group := o.(*v1alpha1.KafkaConsumerGroup)
+	var same v1alpha1.KafkaConsumerGroupList
+	if err := r.List(ctx, &same, client.MatchingFields{groupIDIndex: group.Spec.GroupID}); err != nil {
+		return nil // the cache is closing; the periodic look finds it
+	}
+	var requests []reconcile.Request
+	for _, other := range same.Items {
+		if other.UID != group.UID {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&other)})
+		}
+	}
+	return requests
+}
+
+// byGroupLabel maps a pod or a ReplicaSet to its group.
+func byGroupLabel(_ context.Context, o client.Object) []reconcile.Request {
+	name, ok := o.GetLabels()[groupLabel]
+	if !ok {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: o.GetNamespace(), Name: name}}}
+}
+
+// onlyDeletes: a ReplicaSet matters when it goes, since its ConfigMap can go then.
+func onlyDeletes() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc: func(event.CreateEvent) bool { return false },
+		UpdateFunc: func(event.UpdateEvent) bool { return false },
+	}
+}
+
+// podMatters leaves out the many updates of a pod that change no report: what
+// counts is what podProblem and readySince read.
+func podMatters() predicate.Predicate {
+	return predicate.Funcs{
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			before, after := e.ObjectOld.(*corev1.Pod), e.ObjectNew.(*corev1.Pod)
+			return podProblem(before) != podProblem(after) || isReady(before) != isReady(after)
+		},
+	}
+}

@@ -1,0 +1,149 @@
+// Package autoscale decides how many workers a consumer group gets. It is
+// pure: configuration, state, one observation and now go in, the next state
+// and a decision come out; no input is changed.
+package autoscale
+
+import (
+	"time"
+
+	"github.com/lagrange-operator/lagrange/internal/layout"
+)
+
+// Config is what the user and the installer asked for.
+type Config struct {
+	// Manual obeys Replicas literally.
+	Manual   bool
+	Replicas int32
+	// MinReplicas and MaxReplicas bound the automatic count; MaxReplicas 0 is no bound.
+	MinReplicas, MaxReplicas int32
+	// MessagesPerReplica is the lag that one worker may carry, at least 1.
+	MessagesPerReplica int64
+	// OnUnknown raises the count when lag has been unknown for long.
+	OnUnknown OnUnknown
+	// Pause is what is paused.
+	Pause Pause
+	// Assignor is the group's own.
+	Assignor layout.Assignor
+	// ScaleDownAfter is how long the count must have been too high before it
+	// goes down, and then only to the highest count wanted in that time.
+	ScaleDownAfter time.Duration
+}
+
+// OnUnknown is a floor that holds once the lag has been unknown for After.
+// MinReplicas 0 is none.
+type OnUnknown struct {
+	After       time.Duration
+	MinReplicas int32
+}
+
+// PauseMode is what a pause stops; the zero value is no pause.
+type PauseMode string
+
+// The pause modes.
+const (
+	PauseNone         PauseMode = ""
+	PauseHoldReplicas PauseMode = "HoldReplicas"
+	PauseScaleToZero  PauseMode = "ScaleToZero"
+)
+
+// Pause is a pause that ends by itself at Until, or never when Until is zero.
+type Pause struct {
+	Mode   PauseMode
+	Until  time.Time
+	Reason string
+}
+
+// At is the pause mode in force at now.
+func (p Pause) At(now time.Time) PauseMode {
+	if !p.Until.IsZero() && !now.Before(p.Until) {
+		return PauseNone
+	}
+	return p.Mode
+}
+
+// Observation is what one sample and the Deployment say.
+type Observation struct {
+	// Exists is false before the first workers were asked for; then Replicas is 0.
+	Exists bool
+	// Replicas is the number of workers last asked for.
+	Replicas int32
+	// Sampled is false while no usable sample exists; then the next three mean nothing.
+	Sampled bool
+	// Lag is the lag over the partitions that are known.
+	Lag int64
+	// Unknown is the number of partitions and topics that are not known.
+	Unknown int
+	// Partitions are the partitions of each topic that is known.
+	Partitions []int32
+	// AllTopics is false while a topic's partitions are not known.
+	AllTopics bool
+	// WhyUnknown says in words why the lag is unknown.
+	WhyUnknown string
+	// Rebalancing: partitions are being moved between members now.
+	Rebalancing bool
+	// NeverJoined: workers have been ready for a while and the group has
+	// neither members nor commits, so that more workers can't help.
+	NeverJoined bool
+}
+
+func (o Observation) lagKnown() bool { return o.Sampled && o.Unknown == 0 }
+
+// State is what a decision remembers. The zero value is right after a restart:
+// it delays the next scale-down by the whole window and nothing else.
+type State struct {
+	// Window are the counts wanted lately, newest last, each smaller than the
+	// one before: all that is needed for the highest in the window.
+	Window []Wanted
+	// WindowSince is when the lag became known without a gap; zero while unknown.
+	WindowSince time.Time
+	// UnknownSince is when the lag became unknown; zero while known.
+	UnknownSince time.Time
+	// Last is when the state was last brought forward.
+	Last time.Time
+}
+
+// Wanted is a count that lag asked for at a time.
+type Wanted struct {
+	At       time.Time
+	Replicas int32
+}
+
+// Reason is a decision in one word.
+type Reason string
+
+// The reasons.
+const (
+	ReasonManual      Reason = "Manual"
+	ReasonPaused      Reason = "Paused"
+	ReasonLagTarget   Reason = "LagTarget"
+	ReasonCoolingDown Reason = "CoolingDown"
+	ReasonRebalancing Reason = "Rebalancing"
+	ReasonLagUnknown  Reason = "LagUnknown"
+	ReasonOnUnknown   Reason = "OnUnknown"
+	ReasonNeverJoined Reason = "NeverJoined"
+)
+
+// Limit is what keeps the count from what lag asks for.
+type Limit string
+
+// The limits.
+const (
+	LimitNone          Limit = ""
+	LimitMaxReplicas   Limit = "MaxReplicas"
+	LimitUsefulMembers Limit = "UsefulMembers"
+	LimitMinReplicas   Limit = "MinReplicas"
+)
+
+// Decision is how many workers to ask for, and why.
+type Decision struct {
+	Replicas int32
+	Reason   Reason
+	// Message is the whole decision in one sentence, with its numbers.
+	Message string
+	// Useful is how many members the assignor gives a partition; 0 while not known.
+	Useful int32
+	// Limit is what keeps the count from what lag asks for.
+	Limit Limit
+	// RecheckAfter is when the decision may change with no new observation; 0 is never.
+	RecheckAfter time.Duration
+}

@@ -1,0 +1,112 @@
+package autoscale
+
+import (
+	"math"
+	"time"
+)
+
+// Decide says how many workers to ask for now, and why.
+//
+// A pause comes before everything, then Manual, then lag: as many workers as
+// lag / MessagesPerReplica rounds up to, raised to a count that makes a
+// difference and kept between the bounds. Up at once; down only when the count
+// was too high for all of ScaleDownAfter, and in one step. While the group
+// rebalances the count is held, since the lag is then of our own making. While
+// any lag is unknown it never goes down; it goes up only if the known
+// partitions alone ask for it, or by OnUnknown. The user's bounds hold always.
+func Decide(c Config, s State, o Observation, now time.Time) (State, Decision) {
+	s = s.forward(o.lagKnown(), now)
+	b := boundsOf(c, o)
+	var d Decision
+	switch {
+	case c.Pause.At(now) != PauseNone:
+		d = paused(c, o, b, now)
+	case c.Manual:
+		d = Decision{Replicas: c.Replicas, Reason: ReasonManual}
+	case o.lagKnown():
+		s, d = byLag(c, s, o, b, now)
+	default:
+		d = byPartialLag(c, s, o, b, now)
+	}
+	d.Useful = b.useful
+	d.Message = sentence(c, o, d, now)
+	return s, d
+}
+
+func paused(c Config, o Observation, b bounds, now time.Time) Decision {
+	d := Decision{Reason: ReasonPaused}
+	if !c.Pause.Until.IsZero() {
+		d.RecheckAfter = c.Pause.Until.Sub(now)
+	}
+	if c.Pause.At(now) == PauseScaleToZero {
+		return d
+	}
+	d.Replicas = o.Replicas
+	if !o.Exists { // nothing to hold yet: what the user asked for at least
+		d.Replicas = b.floor
+		if c.Manual {
+			d.Replicas = c.Replicas
+		}
+	}
+	return d
+}
+
+// byLag decides with every partition's lag known.
+func byLag(c Config, s State, o Observation, b bounds, now time.Time) (State, Decision) {
+	wanted, limit := b.clamp(b.roundUp(needed(c, o.Lag)))
+	s = s.want(wanted, now, c.ScaleDownAfter)
+	d := Decision{Replicas: wanted, Reason: ReasonLagTarget, Limit: limit}
+	held := b.hold(o)
+	switch {
+	case !o.Exists || o.Replicas == 0 || wanted == held:
+		return s, d
+	case o.Rebalancing:
+		d.Replicas, d.Reason = held, ReasonRebalancing
+	case wanted > held && o.NeverJoined:
+		d.Replicas, d.Reason = held, ReasonNeverJoined
+	case wanted < held && !s.full(now, c.ScaleDownAfter):
+		d.Replicas, d.Reason, d.RecheckAfter = held, ReasonCoolingDown, s.untilLower(now, c.ScaleDownAfter)
+	case wanted < held:
+		highest, _ := b.clamp(b.roundUp(s.highest()))
+		if d.Replicas = min(held, highest); d.Replicas > wanted {
+			d.Reason, d.RecheckAfter = ReasonCoolingDown, s.untilLower(now, c.ScaleDownAfter)
+		}
+	}
+	return s, d
+}
+
+// byPartialLag decides with some or all lag unknown: never down, except by the
+// user's own maxReplicas.
+func byPartialLag(c Config, s State, o Observation, b bounds, now time.Time) Decision {
+	d := Decision{Replicas: max(o.Replicas, b.floor), Reason: ReasonLagUnknown}
+	if o.Sampled && !o.Rebalancing && !o.NeverJoined {
+		wanted, limit := b.clamp(b.roundUp(needed(c, o.Lag)))
+		if wanted > d.Replicas {
+			d.Replicas, d.Reason, d.Limit = wanted, ReasonLagTarget, limit
+		}
+	}
+	if c.OnUnknown.MinReplicas > d.Replicas {
+		if wait := c.OnUnknown.After - now.Sub(s.UnknownSince); wait > 0 {
+			d.RecheckAfter = wait
+		} else if floor := min(b.roundUp(c.OnUnknown.MinReplicas), b.ceiling); floor > d.Replicas {
+			d.Replicas, d.Reason = floor, ReasonOnUnknown
+		}
+	}
+	if c.MaxReplicas > 0 && d.Replicas > c.MaxReplicas {
+		d.Replicas, d.Limit = c.MaxReplicas, LimitMaxReplicas
+		if o.AllTopics {
+			d.Replicas = b.roundDown(c.MaxReplicas)
+		}
+	}
+	return d
+}
+
+// needed is the least number of workers that carries the lag, at least 1.
+func needed(c Config, lag int64) int32 {
+	per := max(c.MessagesPerReplica, 1)
+	workers := lag / per
+	if lag%per != 0 {
+		workers++
+	}
+	return int32(min(max(workers, 1), math.MaxInt32)) //nolint:gosec // bounded on the left
+}

@@ -1,0 +1,280 @@
+package integration
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/IBM/sarama"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"go.uber.org/zap/zapcore"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
+	"github.com/lagrange-operator/lagrange/controllers"
+	"github.com/lagrange-operator/lagrange/internal/kafkaadmin"
+)
+
+func zapLevel() zapcore.Level {
+	if os.Getenv("LOG") != "" {
+		return zapcore.DebugLevel
+	}
+	return zapcore.PanicLevel
+}
+
+// fastSettings are DefaultSettings with times that a test can wait for.
+func fastSettings() controllers.Settings {
+	s := controllers.DefaultSettings()
+	s.ScaleDownAfter = 500 * time.Millisecond
+	s.NeverJoinedAfter = time.Second
+	return s
+}
+
+type managerOptions struct {
+	settings controllers.Settings
+	clock    clock.PassiveClock
+}
+
+// startManager runs the group controller on the namespaces until the test ends
+// or stop is called; stop returns when it has ended.
+func startManager(t *testing.T, o managerOptions, namespaces ...string) (stop func()) {
+	t.Helper()
+	if o.settings == (controllers.Settings{}) {
+		o.settings = fastSettings()
+	}
+	if o.clock == nil {
+		o.clock = clock.RealClock{}
+	}
+	watched := map[string]cache.Config{}
+	for _, ns := range namespaces {
+		watched[ns] = cache.Config{}
+	}
+	made := cache.ByObject{Label: controllers.MadeForGroups()}
+	skipNameCheck := true
+	mgr, err := ctrl.NewManager(config, ctrl.Options{
+		Scheme:  testScheme,
+		Metrics: metricsserver.Options{BindAddress: "0"},
+		Cache: cache.Options{DefaultNamespaces: watched, ByObject: map[client.Object]cache.ByObject{
+			&appsv1.Deployment{}: made, &appsv1.ReplicaSet{}: made, &corev1.Pod{}: made, &corev1.ConfigMap{}: made,
+		}},
+		Controller: ctrlconfig.Controller{SkipNameValidation: &skipNameCheck},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &controllers.KafkaConsumerGroupReconciler{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("lagrange"),
+		Clock: o.clock, Settings: o.settings,
+	}
+	pool := kafkaadmin.NewPool(kafkaadmin.Options{
+		Interval: 100 * time.Millisecond, RequestTimeout: 2 * time.Second, Log: ctrl.Log, OnSample: r.OnSample,
+	})
+	r.Samples = pool
+	if err := mgr.Add(pool); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.SetupWithManager(ctx, mgr); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- mgr.Start(ctx) }()
+	stopped := false
+	stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("the manager ended with: %v", err)
+		}
+	}
+	t.Cleanup(stop)
+	return stop
+}
+
+// broker is an in-process Kafka.
+type broker struct {
+	*kfake.Cluster
+	client sarama.Client
+	admin  sarama.ClusterAdmin
+}
+
+// startBroker runs one broker with the given topics.
+func startBroker(t *testing.T, topics map[string]int32, options ...kfake.Opt) *broker {
+	t.Helper()
+	options = append([]kfake.Opt{kfake.NumBrokers(1), kfake.ClusterID(t.Name())}, options...)
+	for topic, partitions := range topics {
+		options = append(options, kfake.SeedTopics(partitions, topic))
+	}
+	cluster, err := kfake.NewCluster(options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	b := &broker{Cluster: cluster}
+	c := sarama.NewConfig()
+	c.Version = sarama.V3_6_0_0
+	c.Metadata.AllowAutoTopicCreation = false
+	c.Producer.Return.Successes = true
+	c.Producer.Partitioner = sarama.NewManualPartitioner
+	if b.client, err = sarama.NewClient(cluster.ListenAddrs(), c); err != nil {
+		t.Fatal(err)
+	}
+	if b.admin, err = sarama.NewClusterAdminFromClient(b.client); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.admin.Close() })
+	return b
+}
+
+func (b *broker) address() string { return b.ListenAddrs()[0] }
+
+// produce writes n messages to each partition of the topic.
+func (b *broker) produce(t *testing.T, topic string, n int) {
+	t.Helper()
+	partitions, err := b.client.Partitions(topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	producer, err := sarama.NewSyncProducerFromClient(b.client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var messages []*sarama.ProducerMessage
+	for _, p := range partitions {
+		for i := range n {
+			messages = append(messages, &sarama.ProducerMessage{Topic: topic, Partition: p, Value: sarama.StringEncoder(strconv.Itoa(i))})
+		}
+	}
+	if err := producer.SendMessages(messages); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// commit sets the group's committed offset of every partition to offset.
+func (b *broker) commit(t *testing.T, group, topic string, offset int64) {
+	t.Helper()
+	partitions, err := b.client.Partitions(topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	offsets := map[int32]sarama.OffsetAndMetadata{}
+	for _, p := range partitions {
+		offsets[p] = sarama.OffsetAndMetadata{Offset: offset, LeaderEpoch: -1}
+	}
+	response, err := b.admin.AlterConsumerGroupOffsets(group, map[string]map[int32]sarama.OffsetAndMetadata{topic: offsets}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for topic, byPartition := range response.Errors {
+		for p, code := range byPartition {
+			if code != sarama.ErrNoError {
+				t.Fatalf("commit %s-%d: %v", topic, p, code)
+			}
+		}
+	}
+}
+
+// group is a KafkaConsumerGroup that the API server accepts.
+func group(ns, name, broker string, mods ...func(*v1alpha1.KafkaConsumerGroup)) *v1alpha1.KafkaConsumerGroup {
+	g := &v1alpha1.KafkaConsumerGroup{
+		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name},
+		Spec: v1alpha1.KafkaConsumerGroupSpec{
+			Kafka:   v1alpha1.KafkaConnectionSpec{BootstrapServers: []v1alpha1.BootstrapServer{v1alpha1.BootstrapServer(broker)}},
+			GroupID: name, Topics: []v1alpha1.TopicName{"orders"},
+			Consumer: v1alpha1.ConsumerSpec{MaxProcessingTime: metav1.Duration{Duration: time.Second}},
+			Scaling: v1alpha1.ScalingSpec{
+				Mode: v1alpha1.ScalingAuto, MinReplicas: 1, LagTarget: &v1alpha1.LagTarget{MessagesPerReplica: 100},
+			},
+			Workload: v1alpha1.Workload{Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
+				Containers: []corev1.Container{{Name: "worker", Image: "registry.example/worker:1"}},
+			}}},
+		},
+	}
+	for _, mod := range mods {
+		mod(g)
+	}
+	return g
+}
+
+func create(t *testing.T, o client.Object) {
+	t.Helper()
+	if err := kube.Create(context.Background(), o); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// closedPort is an address on which nothing listens.
+func closedPort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}
+
+// seen reads the group again.
+func seen(g *v1alpha1.KafkaConsumerGroup) (*v1alpha1.KafkaConsumerGroup, error) {
+	var now v1alpha1.KafkaConsumerGroup
+	err := kube.Get(context.Background(), client.ObjectKeyFromObject(g), &now)
+	return &now, err
+}
+
+// deployment reads the group's Deployment.
+func deployment(g *v1alpha1.KafkaConsumerGroup) (*appsv1.Deployment, error) {
+	var d appsv1.Deployment
+	err := kube.Get(context.Background(), client.ObjectKeyFromObject(g), &d)
+	return &d, err
+}
+
+// wantReplicas waits for the Deployment's replicas.
+func wantReplicas(t *testing.T, g *v1alpha1.KafkaConsumerGroup, want int32) {
+	t.Helper()
+	eventually(t, func() error {
+		d, err := deployment(g)
+		if err != nil {
+			return err
+		}
+		if *d.Spec.Replicas != want {
+			now, err := seen(g)
+			return fmt.Errorf("replicas %d, want %d; status %+v, %w", *d.Spec.Replicas, want, now.Status.Scaling, err)
+		}
+		return nil
+	})
+}
+
+// wantCondition waits for a condition's status and reason.
+func wantCondition(t *testing.T, g *v1alpha1.KafkaConsumerGroup, kind string, status metav1.ConditionStatus, reason string) metav1.Condition {
+	t.Helper()
+	var found metav1.Condition
+	eventually(t, func() error {
+		now, err := seen(g)
+		if err != nil {
+			return err
+		}
+		for _, c := range now.Status.Conditions {
+			if c.Type == kind && c.Status == status && c.Reason == reason && c.ObservedGeneration == now.Generation {
+				found = c
+				return nil
+			}
+		}
+		return fmt.Errorf("want %s=%s (%s), have %+v", kind, status, reason, now.Status.Conditions)
+	})
+	return found
+}
