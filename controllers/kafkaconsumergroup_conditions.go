@@ -34,7 +34,7 @@ func (r *KafkaConsumerGroupReconciler) setConditions(
 	}
 	set(v1alpha1.ConditionKafkaReachable, r.kafkaReachable(seen))
 	set(v1alpha1.ConditionLagKnown, r.lagKnown(group, seen, d))
-	set(v1alpha1.ConditionPaused, pausedVerdict(group, d, seen.now))
+	set(v1alpha1.ConditionPaused, pausedVerdict(group, d))
 	set(v1alpha1.ConditionScalingActive, scalingActive(group, d))
 	set(v1alpha1.ConditionScalingLimited, scalingLimited(d))
 	stalled := r.stalled(s, seen, d, done)
@@ -64,7 +64,7 @@ func (r *KafkaConsumerGroupReconciler) lagKnown(group *v1alpha1.KafkaConsumerGro
 	return verdict{true, v1alpha1.ReasonAllPartitionsRead, "the lag of every partition is known"}
 }
 
-func pausedVerdict(group *v1alpha1.KafkaConsumerGroup, d decision, now time.Time) verdict {
+func pausedVerdict(group *v1alpha1.KafkaConsumerGroup, d decision) verdict {
 	p := group.Spec.Pause
 	switch {
 	case p == nil:

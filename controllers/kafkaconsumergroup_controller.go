@@ -7,6 +7,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
@@ -115,10 +116,12 @@ func (r *KafkaConsumerGroupReconciler) Reconcile(ctx context.Context, req ctrl.R
 // get reads the group; found is false when it is gone or going.
 func (r *KafkaConsumerGroupReconciler) get(ctx context.Context, key types.NamespacedName) (*v1alpha1.KafkaConsumerGroup, bool, error) {
 	var group v1alpha1.KafkaConsumerGroup
-	if err := r.Get(ctx, key, &group); client.IgnoreNotFound(err) != nil {
-		return nil, false, fmt.Errorf("get KafkaConsumerGroup %q: %w", key, err)
-	} else if err != nil {
+	err := r.Get(ctx, key, &group)
+	if apierrors.IsNotFound(err) {
 		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("get KafkaConsumerGroup %q: %w", key, err)
 	}
 	return &group, group.DeletionTimestamp.IsZero(), nil
 }

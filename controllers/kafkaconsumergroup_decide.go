@@ -26,7 +26,7 @@ type blocked struct{ reason, message string }
 func (r *KafkaConsumerGroupReconciler) decide(group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, m *memory) decision {
 	d := decision{unknown: unknownOf(seen, r.Settings.SampleMaxAge)}
 	m.scaling, d.scale = autoscale.Decide(
-		r.scaleConfig(group), seedState(m.scaling, group, d.unknown != nil), r.scaleObservation(group, seen, d.unknown, m), seen.now)
+		r.scaleConfig(group), seedState(m.scaling, group, d.unknown != nil), r.scaleObservation(seen, d.unknown, m), seen.now)
 	switch {
 	case seen.elder != "":
 		d.blocked = &blocked{v1alpha1.ReasonDuplicateGroup, fmt.Sprintf(
@@ -66,7 +66,7 @@ func (r *KafkaConsumerGroupReconciler) scaleConfig(group *v1alpha1.KafkaConsumer
 	return c
 }
 
-func (r *KafkaConsumerGroupReconciler) scaleObservation(group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, u *unknown, m *memory) autoscale.Observation {
+func (r *KafkaConsumerGroupReconciler) scaleObservation(seen groupSnapshot, u *unknown, m *memory) autoscale.Observation {
 	o := autoscale.Observation{Sampled: seen.usable(r.Settings.SampleMaxAge)}
 	o.Replicas, o.Exists = presentReplicas(seen.deployment, seen.owned, m)
 	if u != nil {

@@ -85,7 +85,7 @@ func setLag(s *v1alpha1.KafkaConsumerGroupStatus, seen groupSnapshot, d decision
 	s.Partitions = partitionsOf(seen.lag)
 	s.Topics = topicStatuses(seen.lag)
 	if seen.sample.StateErr == nil {
-		s.Group = &v1alpha1.GroupStatus{State: string(seen.sample.State), Members: int32(len(seen.sample.Members))} //nolint:gosec // members
+		s.Group = &v1alpha1.GroupStatus{State: string(seen.sample.State), Members: int32(len(seen.sample.Members))}
 	}
 	if d.unknown == nil {
 		messages, _ := seen.lag.Known()
@@ -106,7 +106,7 @@ func partitionsOf(l lag.Group) int32 {
 func topicStatuses(l lag.Group) []v1alpha1.TopicStatus {
 	var topics []v1alpha1.TopicStatus
 	for _, t := range l.Topics {
-		status := v1alpha1.TopicStatus{Name: t.Name, Partitions: int32(len(t.Partitions))} //nolint:gosec // int32 in Kafka
+		status := v1alpha1.TopicStatus{Name: t.Name, Partitions: int32(len(t.Partitions))}
 		if messages, ok := t.Known(); ok {
 			status.Lag = ptr.To(lag.Round(messages))
 		}

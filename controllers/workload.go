@@ -62,7 +62,7 @@ func renderDeployment(group *v1alpha1.KafkaConsumerGroup, configMap string, repl
 	if meta == nil {
 		meta = &v1alpha1.WorkloadMetadata{}
 	}
-	seconds := int32(deadline / time.Second) //nolint:gosec // a deadline of minutes
+	seconds := int32(deadline / time.Second)
 	return &appsv1.Deployment{
 		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
 		ObjectMeta: metav1.ObjectMeta{

@@ -108,5 +108,5 @@ func needed(c Config, lag int64) int32 {
 	if lag%per != 0 {
 		workers++
 	}
-	return int32(min(max(workers, 1), math.MaxInt32)) //nolint:gosec // bounded on the left
+	return int32(min(max(workers, 1), math.MaxInt32))
 }

@@ -36,7 +36,8 @@ func (s State) want(replicas int32, now time.Time, length time.Duration) State {
 			kept = append(kept, w)
 		}
 	}
-	s.Window = append(kept, Wanted{At: now, Replicas: replicas})
+	kept = append(kept, Wanted{At: now, Replicas: replicas})
+	s.Window = kept
 	return s
 }
 

@@ -136,7 +136,7 @@ func (g Group) PartitionCounts() (counts []int32, complete bool) {
 	complete = len(g.Topics) > 0
 	for _, t := range g.Topics {
 		complete = complete && t.Err == nil
-		counts = append(counts, int32(len(t.Partitions))) //nolint:gosec // Kafka numbers partitions by int32
+		counts = append(counts, int32(len(t.Partitions)))
 	}
 	return counts, complete
 }

@@ -1,0 +1,85 @@
+# Lagrange. `make help` lists every target.
+SHELL       := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS   += --no-print-directory
+
+GO_SOURCES  := ./api/... ./cmd/... ./controllers/... ./hack/... ./internal/... ./test/... ./worker/...
+TOOL        := bin/tools
+# The cluster that kubectl targets reach; the local one by default.
+KUBECONFIG  ?= $(shell go run ./hack/cluster kubeconfig 2>/dev/null)
+KUBECTL      = KUBECONFIG="$(KUBECONFIG)" "$$(go run ./hack/cluster binaries)/kubectl"
+# What images are called in the cluster.
+VERSION     ?= dev
+
+.PHONY: help
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+## The two commands
+.PHONY: demo test
+demo: ## a real cluster, a broker, workers, and two days of real traffic in five minutes (KEEP=1 leaves it running)
+	@go run ./hack/demo $(if $(KEEP),--keep) $(DEMO_FLAGS)
+test: ## everything that CI runs: generated files, lint, unit, integration, end to end; one summary
+	@go run ./hack/test all
+
+## Tests one by one
+.PHONY: test-unit test-integration test-e2e verify lint soak
+test-unit: ## pure decisions, and the Kafka adapters against an in-process broker
+	@go run ./hack/test unit
+test-integration: ## the controller against a real kube-apiserver and an in-process broker
+	@go run ./hack/test integration
+test-e2e: ## the manager and workers as pods on the local cluster (root)
+	@go run ./hack/test e2e
+verify: ## generated files are what their sources generate
+	@go run ./hack/test verify
+lint: $(TOOL)/golangci-lint ## linters, with the import rules of the house
+	@$(TOOL)/golangci-lint run
+soak: ## what repeats for long: the unit and integration tests ROUNDS times over (default 10), with the race detector
+	@go run ./hack/test soak --rounds=$(or $(ROUNDS),10)
+
+## Generated files
+.PHONY: generate manifests
+generate: $(TOOL)/controller-gen ## deep copies
+	@$(TOOL)/controller-gen object:headerFile=hack/boilerplate.go.txt paths=./api/...
+manifests: $(TOOL)/controller-gen ## CRDs and the manager's role
+	@$(TOOL)/controller-gen crd:generateEmbeddedObjectMeta=true paths=./api/... output:crd:dir=config/crd/bases
+	@$(TOOL)/controller-gen rbac:roleName=manager paths=./controllers/... output:rbac:dir=config/rbac
+
+## Programs and images
+.PHONY: build images run
+build: ## bin/manager and bin/worker, static
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o bin/ ./cmd/manager ./cmd/worker
+images: build ## image archives in bin/images, from scratch and without a container engine
+	@go run ./hack/image --name lagrange-manager:$(VERSION) --binary bin/manager --out bin/images/manager.tar
+	@go run ./hack/image --name lagrange-worker:$(VERSION) --binary bin/worker --out bin/images/worker.tar
+run: install ## the manager on this machine against the cluster of KUBECONFIG
+	KUBECONFIG="$(KUBECONFIG)" go run ./cmd/manager --metrics-bind-address=0
+
+## A cluster
+.PHONY: cluster-up cluster-down install uninstall deploy undeploy
+cluster-up: ## a real Kubernetes on this machine (root; CLUSTER=kind or CLUSTER=existing elsewhere)
+	@go run ./hack/cluster up --reuse
+cluster-down: ## end it and leave nothing behind
+	@go run ./hack/cluster down
+install: ## the CRDs
+	$(KUBECTL) apply --server-side -k config/crd
+uninstall: ## remove the CRDs, and with them every KafkaConsumerGroup and its workers
+	$(KUBECTL) delete --ignore-not-found -k config/crd
+deploy: images ## load the images and install everything
+	@go run ./hack/cluster load bin/images/manager.tar bin/images/worker.tar
+	$(KUBECTL) apply --server-side -k config/default
+	$(KUBECTL) -n lagrange-system rollout status deployment/lagrange-manager --timeout=120s
+undeploy: ## remove everything
+	$(KUBECTL) delete --ignore-not-found -k config/default
+
+## Figures
+.PHONY: bench-reconcile
+bench-reconcile: ## cost of OBJECTS groups, idle and with traffic; JSON on the last line
+	@go run ./hack/bench reconcile --objects=$(or $(OBJECTS),500)
+
+$(TOOL)/controller-gen: hack/tools/go.mod
+	@echo "building controller-gen (about a minute the first time)"
+	@go build -modfile=hack/tools/go.mod -o $@ sigs.k8s.io/controller-tools/cmd/controller-gen
+$(TOOL)/golangci-lint: hack/tools/go.mod
+	@echo "building golangci-lint (about 3 min the first time)"
+	@go build -modfile=hack/tools/go.mod -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint

@@ -1,0 +1,60 @@
+package controllers
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
+)
+
+func statusWith(desired int32, conditions ...metav1.Condition) v1alpha1.KafkaConsumerGroupStatus {
+	s := v1alpha1.KafkaConsumerGroupStatus{DesiredReplicas: desired, Scaling: &v1alpha1.ScalingStatus{Message: "6: lag"}}
+	for _, kind := range []string{v1alpha1.ConditionKafkaReachable, v1alpha1.ConditionLagKnown, v1alpha1.ConditionStalled, v1alpha1.ConditionPaused} {
+		c := metav1.Condition{Type: kind, Status: metav1.ConditionTrue, Reason: "Fine"}
+		if kind == v1alpha1.ConditionStalled || kind == v1alpha1.ConditionPaused {
+			c.Status = metav1.ConditionFalse
+		}
+		for _, given := range conditions {
+			if given.Type == kind {
+				c = given
+			}
+		}
+		s.Conditions = append(s.Conditions, c)
+	}
+	return s
+}
+
+func TestEventsOf(t *testing.T) {
+	away := metav1.Condition{Type: v1alpha1.ConditionKafkaReachable, Status: metav1.ConditionFalse, Reason: "Unreachable", Message: "no"}
+	notYet := metav1.Condition{Type: v1alpha1.ConditionKafkaReachable, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNotSampled}
+	warned := statusWith(2)
+	warned.Warnings = []string{"short grace"}
+	cases := map[string]struct {
+		reason        string
+		before, after v1alpha1.KafkaConsumerGroupStatus
+		want          []string
+	}{
+		"Nothing":      {"no change is no event", statusWith(2), statusWith(2), nil},
+		"FirstLook":    {"what is fine from the start is no news", v1alpha1.KafkaConsumerGroupStatus{DesiredReplicas: 2}, statusWith(2), nil},
+		"FirstLookBad": {"what is wrong from the start is", v1alpha1.KafkaConsumerGroupStatus{DesiredReplicas: 2}, statusWith(2, away), []string{"Warning Unreachable"}},
+		"NotSampled":   {"the time before the first sample is neither", statusWith(2, notYet), statusWith(2), nil},
+		"Scaled":       {"a change of replicas tells why", statusWith(2), statusWith(6), []string{"Normal Scaled"}},
+		"WentAway":     {"a warning", statusWith(2), statusWith(2, away), []string{"Warning Unreachable"}},
+		"CameBack":     {"and its end", statusWith(2, away), statusWith(2), []string{"Normal Fine"}},
+		"Warned":       {"a new warning, once", statusWith(2), warned, []string{"Warning Warning"}},
+		"StillWarned":  {"not again", warned, warned, nil},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			for _, e := range eventsOf(tc.before, tc.after) {
+				got = append(got, e.kind+" "+e.reason)
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("%s: -want +got:\n%s", tc.reason, diff)
+			}
+		})
+	}
+}

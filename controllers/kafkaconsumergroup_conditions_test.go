@@ -1,0 +1,218 @@
+package controllers
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
+	"github.com/lagrange-operator/lagrange/internal/autoscale"
+	"github.com/lagrange-operator/lagrange/internal/kafka"
+	"github.com/lagrange-operator/lagrange/internal/lag"
+)
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// healthy is a group of four workers, all there, on a sample of now.
+func healthy() (*v1alpha1.KafkaConsumerGroup, v1alpha1.KafkaConsumerGroupStatus, groupSnapshot, decision, applyResult) {
+	group := &v1alpha1.KafkaConsumerGroup{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "orders", Generation: 3}}
+	group.Spec.GroupID = "orders-worker"
+	group.Spec.Consumer.MaxProcessingTime.Duration = time.Second
+	before := v1alpha1.KafkaConsumerGroupStatus{
+		DesiredReplicas: 4, SettledReplicas: ptr.To(int32(4)),
+		Scaling: &v1alpha1.ScalingStatus{LastScaleTime: &metav1.Time{Time: noon.Add(-time.Hour)}},
+	}
+	sample := kafka.GroupSample{
+		GroupID: "orders-worker", ClusterID: "c1", At: noon, State: kafka.StateStable,
+		Topics: []kafka.TopicSample{{Name: "orders", Partitions: []kafka.PartitionSample{{Committed: 100, End: 5349}}}},
+	}
+	seen := groupSnapshot{now: noon, owned: ownedByUs, deployment: deploymentWith(4, 4), sample: sample, sampled: true, lag: lag.Of(sample, kafka.InitialEarliest)}
+	d := decision{scale: autoscale.Decision{Replicas: 4, Reason: autoscale.ReasonLagTarget, Message: "4: because"}}
+	return group, before, seen, d, applyResult{deployment: seen.deployment, replicas: 4}
+}
+
+func deploymentWith(replicas, available int32) *appsv1.Deployment {
+	return &appsv1.Deployment{Status: appsv1.DeploymentStatus{
+		Replicas: replicas, UpdatedReplicas: replicas, AvailableReplicas: available,
+		Conditions: []appsv1.DeploymentCondition{{Type: appsv1.DeploymentProgressing, Status: corev1.ConditionTrue, Reason: "NewReplicaSetAvailable"}},
+	}}
+}
+
+func waiting(reason, message string) corev1.Pod {
+	return corev1.Pod{Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{
+		Name: "worker", Image: "shop/worker:2", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}},
+	}}}}
+}
+
+func TestConditions(t *testing.T) {
+	type world struct {
+		group  *v1alpha1.KafkaConsumerGroup
+		before v1alpha1.KafkaConsumerGroupStatus
+		seen   groupSnapshot
+		d      decision
+		done   applyResult
+	}
+	cases := map[string]struct {
+		reason  string
+		change  func(*world)
+		kind    string
+		status  metav1.ConditionStatus
+		because string
+		says    string
+	}{
+		"Healthy": {
+			reason: "all workers are there", change: func(*world) {},
+			kind: v1alpha1.ConditionReady, status: metav1.ConditionTrue, because: v1alpha1.ReasonWorkersAvailable,
+		},
+		"FirstWorkersStarting": {
+			reason: "kubectl wait must wait for workers, not for an accepted object",
+			change: func(w *world) { w.before.SettledReplicas, w.done.deployment = nil, deploymentWith(4, 0) },
+			kind:   v1alpha1.ConditionReady, status: metav1.ConditionFalse, because: v1alpha1.ReasonWorkersStarting,
+		},
+		"ScaleUpUnderWay": {
+			reason: "the count that was available before suffices",
+			change: func(w *world) {
+				w.d.scale.Replicas, w.done.replicas, w.done.deployment = 12, 12, deploymentWith(12, 4)
+			},
+			kind: v1alpha1.ConditionReady, status: metav1.ConditionTrue, because: v1alpha1.ReasonWorkersAvailable,
+		},
+		"ScaleUpIsNoRollout": {
+			reason: "kstatus calls a healthy group Current under traffic",
+			change: func(w *world) {
+				w.d.scale.Replicas, w.done.replicas, w.done.deployment = 12, 12, deploymentWith(12, 4)
+			},
+			kind: v1alpha1.ConditionReconciling, status: metav1.ConditionFalse, because: v1alpha1.ReasonSettled,
+		},
+		"ScaleUpPastDeadline": {
+			reason: "pods that wait for ten minutes wait for someone",
+			change: func(w *world) {
+				w.before.DesiredReplicas, w.d.scale.Replicas, w.done.replicas = 12, 12, 12
+				w.done.deployment = deploymentWith(12, 4)
+				w.seen.pods = []corev1.Pod{{Status: corev1.PodStatus{Conditions: []corev1.PodCondition{
+					{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Message: "0/3 nodes are available"},
+				}}}}
+			},
+			kind: v1alpha1.ConditionStalled, status: metav1.ConditionTrue, because: v1alpha1.ReasonProgressDeadlineExceeded,
+			says: "a pod can't be scheduled: 0/3 nodes are available",
+		},
+		"WorkerLost": {
+			reason: "fewer than before, and nothing is being started",
+			change: func(w *world) { w.done.deployment = deploymentWith(4, 3) },
+			kind:   v1alpha1.ConditionReady, status: metav1.ConditionFalse, because: v1alpha1.ReasonWorkersUnavailable,
+		},
+		"ImageNeverPulls": {
+			reason: "the condition names the image",
+			change: func(w *world) {
+				w.before.SettledReplicas, w.done.deployment = nil, deploymentWith(4, 0)
+				w.seen.pods = []corev1.Pod{waiting("ErrImagePull", "dial tcp: no such host 4711")}
+			},
+			kind: v1alpha1.ConditionReady, status: metav1.ConditionFalse, because: v1alpha1.ReasonWorkersStarting,
+			says: `container "worker": image "shop/worker:2" can't be pulled`,
+		},
+		"RollingOut": {
+			reason: "old pods are still there",
+			change: func(w *world) {
+				w.done.deployment = deploymentWith(8, 4)
+				w.done.deployment.Status.UpdatedReplicas = 4
+				w.done.deployment.Status.Conditions[0].Reason = "ReplicaSetUpdated"
+			},
+			kind: v1alpha1.ConditionReconciling, status: metav1.ConditionTrue, because: v1alpha1.ReasonRollingOut,
+		},
+		"LagUnknownIsReady": {
+			reason: "lag never makes a group unready",
+			change: func(w *world) { w.d.unknown = &unknown{v1alpha1.ReasonTopicMissing, "topic"} },
+			kind:   v1alpha1.ConditionReady, status: metav1.ConditionTrue, because: v1alpha1.ReasonWorkersAvailable,
+		},
+		"BrokerAway": {
+			reason: "KafkaReachable says so at once",
+			change: func(w *world) {
+				w.seen.sample = kafka.GroupSample{ConnectionErr: fmt.Errorf("connect to %q: %w", "b:9092", kafka.ErrUnreachable)}
+			},
+			kind: v1alpha1.ConditionKafkaReachable, status: metav1.ConditionFalse, because: v1alpha1.ReasonUnreachable, says: `"b:9092"`,
+		},
+		"BrokerAwayForLong": {
+			reason: "five minutes without a broker end Ready",
+			change: func(w *world) {
+				w.seen.sample = kafka.GroupSample{ConnectionErr: fmt.Errorf("connect to %q: %w", "b:9092", kafka.ErrUnreachable)}
+				w.before.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionKafkaReachable, Status: metav1.ConditionFalse,
+					Reason: v1alpha1.ReasonUnreachable, LastTransitionTime: metav1.NewTime(noon.Add(-5 * time.Minute))}}
+			},
+			kind: v1alpha1.ConditionReady, status: metav1.ConditionFalse, because: v1alpha1.ReasonUnreachable, says: `"b:9092"`,
+		},
+		"NeverCommitted": {
+			reason: "a misspelt group id looks like this",
+			change: func(w *world) {
+				w.seen.pods = []corev1.Pod{{Status: corev1.PodStatus{Conditions: []corev1.PodCondition{
+					{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(noon.Add(-time.Hour))},
+				}}}}
+				w.seen.sample.State = kafka.StateEmpty
+				w.seen.sample.Topics[0].Partitions[0].Committed = kafka.NoOffset
+				w.seen.lag = lag.Of(w.seen.sample, kafka.InitialEarliest)
+			},
+			kind: v1alpha1.ConditionLagKnown, status: metav1.ConditionTrue, because: v1alpha1.ReasonNeverCommitted, says: `"orders-worker"`,
+		},
+		"Duplicate": {
+			reason: "the younger of two says which the older is",
+			change: func(w *world) { w.d.blocked = &blocked{v1alpha1.ReasonDuplicateGroup, "belongs to shop/older"} },
+			kind:   v1alpha1.ConditionStalled, status: metav1.ConditionTrue, because: v1alpha1.ReasonDuplicateGroup, says: "shop/older",
+		},
+		"InvalidWorkload": {
+			reason: "the API server's own words reach the user",
+			change: func(w *world) {
+				w.done.invalid = &blocked{v1alpha1.ReasonInvalidWorkload, "volumeMounts[0].name: Not found"}
+			},
+			kind: v1alpha1.ConditionStalled, status: metav1.ConditionTrue, because: v1alpha1.ReasonInvalidWorkload, says: "volumeMounts[0]",
+		},
+		"StoppedByPause": {
+			reason: "whoever stops a group for days should know what that costs",
+			change: func(w *world) {
+				w.group.Spec.Pause = &v1alpha1.PauseSpec{Mode: v1alpha1.PauseScaleToZero, Reason: "database upgrade"}
+				w.d.scale.Reason = autoscale.ReasonPaused
+			},
+			kind: v1alpha1.ConditionPaused, status: metav1.ConditionTrue, because: "ScaleToZero", says: "offsets.retention.minutes",
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			var w world
+			w.group, w.before, w.seen, w.d, w.done = healthy()
+			tc.change(&w)
+			r := &KafkaConsumerGroupReconciler{Settings: DefaultSettings()}
+			got := meta.FindStatusCondition(r.statusOf(w.group, w.before, w.seen, w.d, w.done).Conditions, tc.kind)
+			if got.Status != tc.status || got.Reason != tc.because || !strings.Contains(got.Message, tc.says) || got.ObservedGeneration != 3 {
+				t.Errorf("%s: got %+v, want %s=%s (%s) saying %q", tc.reason, got, tc.kind, tc.status, tc.because, tc.says)
+			}
+		})
+	}
+}
+
+// TestPodProblemIsStable: a container that alternates between two states of one
+// trouble has one sentence, so that a status isn't written for each.
+func TestPodProblemIsStable(t *testing.T) {
+	pulling, backing := waiting("ErrImagePull", "a"), waiting("ImagePullBackOff", "b")
+	if a, b := podProblem(&pulling), podProblem(&backing); a != b || a == "" {
+		t.Errorf("image: %q and %q, want one sentence", a, b)
+	}
+	crashed := waiting("CrashLoopBackOff", "back-off 10s")
+	crashed.Status.ContainerStatuses[0].RestartCount = 3
+	crashed.Status.ContainerStatuses[0].LastTerminationState.Terminated = &corev1.ContainerStateTerminated{Reason: "Error", ExitCode: 2}
+	running := *crashed.DeepCopy()
+	running.Status.ContainerStatuses[0].State = corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
+	if a, b := podProblem(&crashed), podProblem(&running); a != b || a == "" {
+		t.Errorf("crash: %q and %q, want one sentence", a, b)
+	}
+}
+
+func TestReasonOf(t *testing.T) {
+	if got := reasonOf(errors.New("boom")); got != v1alpha1.ReasonPartitionsUnread {
+		t.Errorf("an error of no kind: %s, want %s", got, v1alpha1.ReasonPartitionsUnread)
+	}
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// tier is one kind of test.
+type tier struct {
+	what string
+	run  func(context.Context) result
+}
+
+func tiers(rounds int) map[string]tier {
+	return map[string]tier{
+		"verify":      {"generated files are what their sources generate", verify},
+		"lint":        {"linters and import rules (a linter is compiled the first time)", lint},
+		"unit":        {"pure decisions and Kafka adapters, with the race detector", unit},
+		"integration": {"a real kube-apiserver and an in-process broker", integration},
+		"e2e":         {"manager and workers as pods on a real cluster", endToEnd},
+		"soak": {fmt.Sprintf("unit and integration tests, %d rounds", rounds), func(ctx context.Context) result {
+			return soak(ctx, rounds)
+		}},
+	}
+}
+
+// generated are the files that nobody edits.
+var generated = []string{"api/v1alpha1/zz_generated.deepcopy.go", "config/crd/bases", "config/rbac/role.yaml"}
+
+func verify(ctx context.Context) result {
+	before, err := content(generated)
+	if err == nil {
+		err = runCommand(ctx, nil, "make", "generate", "manifests")
+	}
+	after, readErr := content(generated)
+	if err = errors.Join(err, readErr); err == nil && !bytes.Equal(before, after) {
+		err = fmt.Errorf("generated files were out of date: commit what `make generate manifests` has just written")
+	}
+	if err == nil {
+		err = runCommand(ctx, nil, "go", "mod", "tidy", "-diff")
+	}
+	return step(err)
+}
+
+func content(paths []string) ([]byte, error) {
+	var all bytes.Buffer
+	for _, root := range paths {
+		err := filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			raw, err := os.ReadFile(path)
+			all.WriteString(path)
+			all.Write(raw)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return all.Bytes(), nil
+}
+
+func lint(ctx context.Context) result { return step(runCommand(ctx, nil, "make", "lint")) }
+
+func unit(ctx context.Context) result {
+	packages, err := unitPackages(ctx)
+	if err != nil {
+		return step(err)
+	}
+	return goTest(ctx, "unit", nil, append([]string{"-race", "-timeout=20m"}, packages...)...)
+}
+
+// unitPackages are all but those that need a cluster or an API server.
+func unitPackages(ctx context.Context) ([]string, error) {
+	out, err := exec.CommandContext(ctx, "go", "list", "./...").Output()
+	if err != nil {
+		return nil, fmt.Errorf("list packages: %w", err)
+	}
+	var packages []string
+	for line := range strings.Lines(string(out)) {
+		if line = strings.TrimSpace(line); !strings.Contains(line, "/lagrange/test/") {
+			packages = append(packages, line)
+		}
+	}
+	return packages, nil
+}
+
+func integration(ctx context.Context) result { return withAPIServer(ctx, "integration") }
+
+func withAPIServer(ctx context.Context, name string, flags ...string) result {
+	binaries := exec.CommandContext(ctx, "go", "run", "./hack/cluster", "binaries")
+	binaries.Stderr = os.Stderr
+	out, err := binaries.Output()
+	if err != nil {
+		return step(fmt.Errorf("compile the API server: %w", err))
+	}
+	assets := []string{"KUBEBUILDER_ASSETS=" + strings.TrimSpace(string(out))}
+	return goTest(ctx, name, assets, append(flags, "-timeout=30m", "./test/integration/...")...)
+}
+
+func endToEnd(ctx context.Context) result {
+	if os.Getenv("CLUSTER") == "" && os.Geteuid() != 0 {
+		return unavailable("the local cluster needs root; run `sudo make test`, or set CLUSTER=kind or CLUSTER=existing")
+	}
+	return goTest(ctx, "e2e", nil, "-tags=e2e", "-p=1", "-count=1", "-timeout=40m", "./test/e2e/...", "./hack/cluster/...")
+}
+
+func soak(ctx context.Context, rounds int) result {
+	count := "-count=" + strconv.Itoa(rounds)
+	packages, err := unitPackages(ctx)
+	if err != nil {
+		return step(err)
+	}
+	units := goTest(ctx, "soak-unit", nil, append([]string{"-race", count, "-timeout=4h"}, packages...)...)
+	server := withAPIServer(ctx, "soak-integration", count)
+	return units.plus(server)
+}
+
+// goTest runs go test through gotestsum, which prints what fails and keeps every event.
+func goTest(ctx context.Context, name string, env []string, args ...string) result {
+	events := filepath.Join("bin", "test", name+".json")
+	if err := os.MkdirAll(filepath.Dir(events), 0o755); err != nil {
+		return step(err)
+	}
+	base := []string{"tool", "-modfile=hack/tools/go.mod", "gotestsum", "--format=pkgname-and-test-fails", "--format-hide-empty-pkg", "--jsonfile=" + events, "--"}
+	err := runCommand(ctx, env, "go", append(base, args...)...)
+	counted, countErr := count(events)
+	counted.err = errors.Join(err, countErr)
+	if counted.passed == 0 && counted.err == nil {
+		counted.err = fmt.Errorf("no test of tier %s ran", name)
+	}
+	return counted
+}
+
+// runCommand runs a program with this one's output.
+func runCommand(ctx context.Context, env []string, name string, args ...string) error {
+	c := exec.CommandContext(ctx, name, args...)
+	c.Env = append(os.Environ(), env...)
+	c.Stdout, c.Stderr = os.Stdout, os.Stderr
+	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
+	if err := c.Run(); err != nil {
+		return fmt.Errorf("%s %s: %w", name, strings.Join(args[:min(3, len(args))], " "), err)
+	}
+	return nil
+}
