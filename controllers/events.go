@@ -3,6 +3,7 @@ package controllers
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -11,8 +12,20 @@ import (
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
 )
 
-// groupEvent is one event about a group.
+// groupEvent is one event about a group. Events of one report that agree in all
+// but the note would be taken for one, so each has an action of its own.
 type groupEvent struct{ kind, reason, action, note string }
+
+// maxNote is the API server's limit, in bytes.
+const maxNote = 1024
+
+// shortNote is the note cut to what the API server takes, with no rune cut in two.
+func (e groupEvent) shortNote() string {
+	if len(e.note) <= maxNote {
+		return e.note
+	}
+	return strings.ToValidUTF8(e.note[:maxNote-len("…")], "") + "…"
+}
 
 // eventsOf tells of what changed between two statuses: replicas with the
 // reason, conditions that went wrong or right again, and new warnings.
@@ -27,10 +40,9 @@ func eventsOf(before, after v1alpha1.KafkaConsumerGroupStatus) []groupEvent {
 			events = append(events, e)
 		}
 	}
-	for _, w := range after.Warnings {
-		if !slices.Contains(before.Warnings, w) {
-			events = append(events, groupEvent{corev1.EventTypeWarning, "Warning", "Observe", w})
-		}
+	fresh := slices.DeleteFunc(slices.Clone(after.Warnings), func(w string) bool { return slices.Contains(before.Warnings, w) })
+	if len(fresh) > 0 {
+		events = append(events, groupEvent{corev1.EventTypeWarning, "Warning", "Warn", strings.Join(fresh, "; ")})
 	}
 	return events
 }
@@ -58,5 +70,5 @@ func conditionEvent(before, after *metav1.Condition) (groupEvent, bool) {
 	if bad {
 		kind = corev1.EventTypeWarning
 	}
-	return groupEvent{kind, after.Reason, "Observe", after.Type + " is " + string(after.Status) + ": " + after.Message}, true
+	return groupEvent{kind, after.Reason, "Observe" + after.Type, after.Type + " is " + string(after.Status) + ": " + after.Message}, true
 }

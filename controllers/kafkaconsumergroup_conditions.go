@@ -15,20 +15,23 @@ import (
 
 // verdict is a condition without its type.
 type verdict struct {
-	status          bool
+	status          metav1.ConditionStatus
 	reason, message string
 }
+
+// The statuses by short names.
+const (
+	yes     = metav1.ConditionTrue
+	no      = metav1.ConditionFalse
+	notSeen = metav1.ConditionUnknown
+)
 
 func (r *KafkaConsumerGroupReconciler) setConditions(
 	group *v1alpha1.KafkaConsumerGroup, s *v1alpha1.KafkaConsumerGroupStatus, seen groupSnapshot, d decision, done applyResult,
 ) {
 	set := func(kind string, v verdict) {
-		status := metav1.ConditionFalse
-		if v.status {
-			status = metav1.ConditionTrue
-		}
 		meta.SetStatusCondition(&s.Conditions, metav1.Condition{
-			Type: kind, Status: status, Reason: v.reason, Message: v.message,
+			Type: kind, Status: v.status, Reason: v.reason, Message: v.message,
 			ObservedGeneration: group.Generation, LastTransitionTime: metav1.NewTime(seen.now),
 		})
 	}
@@ -46,31 +49,33 @@ func (r *KafkaConsumerGroupReconciler) setConditions(
 func (r *KafkaConsumerGroupReconciler) kafkaReachable(seen groupSnapshot) verdict {
 	switch {
 	case !seen.sampled:
-		return verdict{false, v1alpha1.ReasonNotSampled, "the first look at the cluster has not ended yet"}
+		return verdict{notSeen, v1alpha1.ReasonNotSampled, "the first look at the cluster has not ended yet"}
 	case seen.sample.ConnectionErr != nil:
-		return verdict{false, reasonOf(seen.sample.ConnectionErr), seen.sample.ConnectionErr.Error()}
+		return verdict{no, reasonOf(seen.sample.ConnectionErr), seen.sample.ConnectionErr.Error()}
 	}
-	return verdict{true, v1alpha1.ReasonBrokersAnswer, "the brokers answer"}
+	return verdict{yes, v1alpha1.ReasonBrokersAnswer, "the brokers answer"}
 }
 
 func (r *KafkaConsumerGroupReconciler) lagKnown(group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, d decision) verdict {
 	switch {
+	case !seen.sampled:
+		return verdict{notSeen, v1alpha1.ReasonNotSampled, "the first look at the group has not ended yet"}
 	case d.unknown != nil:
-		return verdict{false, d.unknown.reason, d.unknown.message + "; the lag shown is the last that was known"}
+		return verdict{no, d.unknown.reason, d.unknown.message + "; the lag shown is the last that was known"}
 	case r.neverJoined(seen):
-		return verdict{true, v1alpha1.ReasonNeverCommitted, fmt.Sprintf(
+		return verdict{yes, v1alpha1.ReasonNeverCommitted, fmt.Sprintf(
 			"group %q has never committed and has no members although its workers are ready: do the workers join this very group id?", group.Spec.GroupID)}
 	}
-	return verdict{true, v1alpha1.ReasonAllPartitionsRead, "the lag of every partition is known"}
+	return verdict{yes, v1alpha1.ReasonAllPartitionsRead, "the lag of every partition is known"}
 }
 
 func pausedVerdict(group *v1alpha1.KafkaConsumerGroup, d decision) verdict {
 	p := group.Spec.Pause
 	switch {
 	case p == nil:
-		return verdict{false, v1alpha1.ReasonNotPaused, "no pause is set"}
+		return verdict{no, v1alpha1.ReasonNotPaused, "no pause is set"}
 	case d.scale.Reason != autoscale.ReasonPaused:
-		return verdict{false, v1alpha1.ReasonPauseEnded, "the pause ended at " + p.Until.UTC().Format(time.RFC3339)}
+		return verdict{no, v1alpha1.ReasonPauseEnded, "the pause ended at " + p.Until.UTC().Format(time.RFC3339)}
 	}
 	message := "the number of workers is held"
 	if p.Mode == v1alpha1.PauseScaleToZero {
@@ -82,59 +87,65 @@ func pausedVerdict(group *v1alpha1.KafkaConsumerGroup, d decision) verdict {
 	if p.Reason != "" {
 		message += ": " + p.Reason
 	}
-	return verdict{true, string(p.Mode), message}
+	return verdict{yes, string(p.Mode), message}
 }
 
 func scalingActive(group *v1alpha1.KafkaConsumerGroup, d decision) verdict {
 	switch {
 	case d.blocked != nil:
-		return verdict{false, d.blocked.reason, d.blocked.message}
+		return verdict{no, d.blocked.reason, d.blocked.message}
 	case d.scale.Reason == autoscale.ReasonPaused:
-		return verdict{false, string(autoscale.ReasonPaused), "a pause is in force"}
+		return verdict{no, string(autoscale.ReasonPaused), "a pause is in force"}
 	case group.Spec.Scaling.Mode == v1alpha1.ScalingManual:
-		return verdict{false, string(autoscale.ReasonManual), "scaling.mode is Manual"}
+		return verdict{no, string(autoscale.ReasonManual), "scaling.mode is Manual"}
+	case d.unknown != nil && d.unknown.reason == v1alpha1.ReasonNotSampled:
+		return verdict{notSeen, v1alpha1.ReasonNotSampled, "the first look at the group has not ended yet"}
 	case d.unknown != nil:
-		return verdict{false, string(autoscale.ReasonLagUnknown), "the lag is unknown: the number of workers never goes down until it is known"}
+		return verdict{no, string(autoscale.ReasonLagUnknown), "the lag is unknown: the number of workers never goes down until it is known"}
 	case d.scale.Reason == autoscale.ReasonNeverJoined:
-		return verdict{false, string(autoscale.ReasonNeverJoined), "the workers are ready and have not joined the group: more of them would not help"}
+		return verdict{no, string(autoscale.ReasonNeverJoined), "the workers are ready and have not joined the group: more of them would not help"}
 	}
-	return verdict{true, string(autoscale.ReasonLagTarget), "the number of workers follows the lag target"}
+	return verdict{yes, string(autoscale.ReasonLagTarget), "the number of workers follows the lag target"}
 }
 
 func scalingLimited(d decision) verdict {
 	switch d.scale.Limit {
 	case autoscale.LimitMaxReplicas:
-		return verdict{true, v1alpha1.ReasonAtMaxReplicas, "the lag asks for more workers than maxReplicas allows"}
+		return verdict{yes, v1alpha1.ReasonAtMaxReplicas, "the lag asks for more workers than maxReplicas allows"}
 	case autoscale.LimitUsefulMembers:
-		return verdict{true, v1alpha1.ReasonAtUsefulMembers, "the lag asks for more workers than the partitions can use"}
+		return verdict{yes, v1alpha1.ReasonAtUsefulMembers, "the lag asks for more workers than the partitions can use"}
 	case autoscale.LimitMinReplicas:
-		return verdict{true, v1alpha1.ReasonAtMinReplicas, "the lag asks for fewer workers than minReplicas"}
+		return verdict{yes, v1alpha1.ReasonAtMinReplicas, "the lag asks for fewer workers than minReplicas"}
 	}
-	return verdict{false, v1alpha1.ReasonWithinBounds, "bounds and partitions allow what the lag asks for"}
+	return verdict{no, v1alpha1.ReasonWithinBounds, "bounds and partitions allow what the lag asks for"}
 }
 
 // stalled is true when nothing will change until someone acts.
 func (r *KafkaConsumerGroupReconciler) stalled(s *v1alpha1.KafkaConsumerGroupStatus, seen groupSnapshot, d decision, done applyResult) verdict {
 	switch {
 	case d.blocked != nil:
-		return verdict{true, d.blocked.reason, d.blocked.message}
+		return verdict{yes, d.blocked.reason, d.blocked.message}
 	case done.invalid != nil:
-		return verdict{true, done.invalid.reason, done.invalid.message}
+		return verdict{yes, done.invalid.reason, done.invalid.message}
 	case r.pastDeadline(s, seen, done.deployment):
-		return verdict{true, v1alpha1.ReasonProgressDeadlineExceeded, fmt.Sprintf(
+		return verdict{yes, v1alpha1.ReasonProgressDeadlineExceeded, fmt.Sprintf(
 			"some workers have not become available within %s%s", r.Settings.ProgressDeadline, because(seen.pods, done.deployment))}
 	}
-	return verdict{false, v1alpha1.ReasonNothingStalled, "nothing waits for someone to act"}
+	return verdict{no, v1alpha1.ReasonNothingStalled, "nothing waits for someone to act"}
 }
 
 // pastDeadline covers rollouts by the Deployment's own deadline, and scale-ups,
 // which the Deployment does not time, by the time of the last change.
 func (r *KafkaConsumerGroupReconciler) pastDeadline(s *v1alpha1.KafkaConsumerGroupStatus, seen groupSnapshot, deployment *appsv1.Deployment) bool {
-	if deployment == nil || s.AvailableReplicas >= s.DesiredReplicas {
+	if deployment == nil {
 		return false
 	}
+	// Also while the old workers suffice, as they do with maxUnavailable 0.
 	if c := deploymentCondition(deployment, appsv1.DeploymentProgressing); c != nil && c.Reason == "ProgressDeadlineExceeded" {
 		return true
+	}
+	if s.AvailableReplicas >= s.DesiredReplicas {
+		return false
 	}
 	settled := s.SettledReplicas != nil && s.AvailableReplicas >= *s.SettledReplicas
 	return settled && s.Scaling.LastScaleTime != nil && seen.now.Sub(s.Scaling.LastScaleTime.Time) >= r.Settings.ProgressDeadline
@@ -144,14 +155,14 @@ func (r *KafkaConsumerGroupReconciler) pastDeadline(s *v1alpha1.KafkaConsumerGro
 // the first workers are available. A scale-up is not a rollout.
 func reconciling(s *v1alpha1.KafkaConsumerGroupStatus, seen groupSnapshot, done applyResult, stalled verdict) verdict {
 	switch {
-	case stalled.status:
-		return verdict{false, stalled.reason, "waits for someone to act"}
+	case stalled.status == yes:
+		return verdict{no, stalled.reason, "waits for someone to act"}
 	case s.SettledReplicas == nil:
-		return verdict{true, v1alpha1.ReasonWorkersStarting, "waiting for the first workers" + because(seen.pods, done.deployment)}
+		return verdict{yes, v1alpha1.ReasonWorkersStarting, "waiting for the first workers" + because(seen.pods, done.deployment)}
 	case rollingOut(done.deployment):
-		return verdict{true, v1alpha1.ReasonRollingOut, "replacing the workers" + because(seen.pods, done.deployment)}
+		return verdict{yes, v1alpha1.ReasonRollingOut, "replacing the workers" + because(seen.pods, done.deployment)}
 	}
-	return verdict{false, v1alpha1.ReasonSettled, "the workers run the present template"}
+	return verdict{no, v1alpha1.ReasonSettled, "the workers run the present template"}
 }
 
 func rollingOut(deployment *appsv1.Deployment) bool {
@@ -166,16 +177,16 @@ func rollingOut(deployment *appsv1.Deployment) bool {
 func (r *KafkaConsumerGroupReconciler) ready(s *v1alpha1.KafkaConsumerGroupStatus, seen groupSnapshot, stalled verdict) verdict {
 	unreachable := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionKafkaReachable)
 	switch {
-	case stalled.status:
-		return verdict{false, stalled.reason, stalled.message}
+	case stalled.status == yes:
+		return verdict{no, stalled.reason, stalled.message}
 	case s.SettledReplicas == nil:
-		return verdict{false, v1alpha1.ReasonWorkersStarting, "the first workers are not available yet" + because(seen.pods, nil)}
+		return verdict{no, v1alpha1.ReasonWorkersStarting, "the first workers are not available yet" + because(seen.pods, nil)}
 	case s.AvailableReplicas < *s.SettledReplicas:
-		return verdict{false, v1alpha1.ReasonWorkersUnavailable, "fewer workers are available than before" + because(seen.pods, nil)}
+		return verdict{no, v1alpha1.ReasonWorkersUnavailable, "fewer workers are available than before" + because(seen.pods, nil)}
 	case unreachable.Status == metav1.ConditionFalse && seen.now.Sub(unreachable.LastTransitionTime.Time) >= r.Settings.UnreachableAfter:
-		return verdict{false, unreachable.Reason, fmt.Sprintf("Kafka has not been reachable for %s: %s", r.Settings.UnreachableAfter, unreachable.Message)}
+		return verdict{no, unreachable.Reason, fmt.Sprintf("Kafka has not been reachable for %s: %s", r.Settings.UnreachableAfter, unreachable.Message)}
 	}
-	return verdict{true, v1alpha1.ReasonWorkersAvailable, "the workers are available"}
+	return verdict{yes, v1alpha1.ReasonWorkersAvailable, "the workers are available"}
 }
 
 // because is ": " and what is known of why workers don't start.

@@ -107,6 +107,9 @@ func (r *KafkaConsumerGroupReconciler) Reconcile(ctx context.Context, req ctrl.R
 	if err != nil {
 		return ctrl.Result{}, err
 	}
+	if seen.undecided(group) {
+		return ctrl.Result{RequeueAfter: resync}, nil // the first sample wakes it
+	}
 	decided := r.decide(group, seen, memory)
 	done := r.apply(ctx, group, seen, decided, memory)
 	wrote, err := r.report(ctx, group, seen, decided, done, memory)

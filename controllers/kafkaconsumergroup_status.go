@@ -25,15 +25,25 @@ func (r *KafkaConsumerGroupReconciler) report(
 	ctx context.Context, group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, d decision, done applyResult, m *memory,
 ) (statusResult, error) {
 	before := statusNow(group, m)
+	if saysNothingNew(group, before, seen, d, done) {
+		return statusResult{}, nil
+	}
 	after := r.statusOf(group, before, seen, d, done)
 	setMetrics(group, seen, d, after)
 	wrote, err := r.status.write(ctx, group, before, after, m)
 	if wrote.written && err == nil {
 		for _, e := range eventsOf(before, after) {
-			r.Recorder.Eventf(group, nil, e.kind, e.reason, e.action, "%s", e.note)
+			r.Recorder.Eventf(group, nil, e.kind, e.reason, e.action, "%s", e.shortNote())
 		}
 	}
 	return wrote, err
+}
+
+// saysNothingNew is true right after a restart, until the first sample: a status
+// that is there already stays rather than being written twice for every group.
+func saysNothingNew(group *v1alpha1.KafkaConsumerGroup, before v1alpha1.KafkaConsumerGroupStatus, seen groupSnapshot, d decision, done applyResult) bool {
+	return !seen.sampled && before.ObservedGeneration == group.Generation && before.Scaling != nil &&
+		before.DesiredReplicas == done.replicas && d.blocked == nil && done.invalid == nil
 }
 
 // statusOf is the status after this reconcile; pure but for the settings.

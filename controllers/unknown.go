@@ -34,6 +34,9 @@ func reasonOf(err error) string {
 		kafka.ErrTimeout:      v1alpha1.ReasonTimeout,
 		kafka.ErrTopicMissing: v1alpha1.ReasonTopicMissing,
 		kafka.ErrUnauthorized: v1alpha1.ReasonUnauthorized,
+		kafka.ErrRejected:     v1alpha1.ReasonRejected,
+		kafka.ErrUnsupported:  v1alpha1.ReasonUnsupported,
+		kafka.ErrInvalid:      v1alpha1.ReasonInvalidConnection,
 	} {
 		if errors.Is(err, kind) {
 			return reason

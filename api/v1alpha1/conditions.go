@@ -68,6 +68,12 @@ const (
 	ReasonTopicMissing = "TopicMissing"
 	// ReasonUnauthorized: a read was refused.
 	ReasonUnauthorized = "Unauthorized"
+	// ReasonRejected: a broker answered with an error of another kind.
+	ReasonRejected = "Rejected"
+	// ReasonUnsupported: the group is of a kind that is not supported yet.
+	ReasonUnsupported = "Unsupported"
+	// ReasonInvalidConnection: spec.kafka can't be used with any cluster.
+	ReasonInvalidConnection = "InvalidConnection"
 	// ReasonPartitionsUnread: some partitions could not be read.
 	ReasonPartitionsUnread = "PartitionsUnread"
 	// ReasonNeverCommitted: lag is known but the group has neither commits nor

@@ -115,9 +115,10 @@ type TopicStatus struct {
 
 // PartitionStatus is one partition of the group.
 type PartitionStatus struct {
-	// topic and partition name it.
-	Topic     string `json:"topic"`
-	Partition int32  `json:"partition"`
+	// topic is the topic that it belongs to.
+	Topic string `json:"topic"`
+	// partition is its number in the topic.
+	Partition int32 `json:"partition"`
 	// lag is its lag, rounded to two significant digits.
 	Lag int64 `json:"lag"`
 	// owner is the client id of the member that has it; absent when nobody has.

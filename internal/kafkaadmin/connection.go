@@ -1,0 +1,57 @@
+package kafkaadmin
+
+import (
+	"slices"
+	"strings"
+)
+
+// DefaultVersion is the Kafka version spoken when a Connection names none. It
+// is the oldest that is supported: the first whose OffsetFetch takes many
+// groups (KIP-709). Nothing newer is needed, and newer brokers still speak it.
+const DefaultVersion = "3.0.0"
+
+// Connection is what distinguishes clients: equal connections share one client
+// and one poll cycle. It is comparable; build it with NewConnection.
+type Connection struct {
+	// BootstrapServers are "host:port" addresses, sorted and comma-joined.
+	BootstrapServers string
+	// Version is the oldest Kafka version among the brokers, such as "3.6.0".
+	// Empty means DefaultVersion.
+	Version string
+}
+
+// NewConnection makes the connection to a cluster from its bootstrap servers,
+// whose order and repetition make no difference.
+func NewConnection(servers []string, version string) Connection {
+	return Connection{BootstrapServers: strings.Join(sortedSet(servers), ","), Version: version}
+}
+
+func (c Connection) servers() []string { return strings.Split(c.BootstrapServers, ",") }
+
+// Subscription is one consumer group to be sampled.
+type Subscription struct {
+	// Connection is the cluster that the group lives in.
+	Connection Connection
+	// GroupID is the consumer group.
+	GroupID string
+	// Topics are the topics to sample, in any order. At least one: without any
+	// the sample says kafka.ErrInvalid.
+	Topics []string
+}
+
+// normalised makes subscriptions that ask for the same equal.
+func (s Subscription) normalised() Subscription {
+	s.Topics = sortedSet(s.Topics)
+	return s
+}
+
+func (s Subscription) equal(other Subscription) bool {
+	return s.Connection == other.Connection && s.GroupID == other.GroupID && slices.Equal(s.Topics, other.Topics)
+}
+
+// sortedSet returns the distinct values in order, in a slice of its own.
+func sortedSet(values []string) []string {
+	values = slices.Clone(values)
+	slices.Sort(values)
+	return slices.Compact(values)
+}

@@ -1,0 +1,187 @@
+package kafkaadmin
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-logr/logr"
+
+	"github.com/lagrange-operator/lagrange/internal/kafka"
+)
+
+// Options configures a Pool. The zero value is usable.
+type Options struct {
+	// Interval is the time between the starts of two poll cycles of a
+	// connection. Default 5s.
+	Interval time.Duration
+	// RequestTimeout is the deadline of each step of a poll cycle: of the
+	// metadata, of the committed offsets with the group states, and of the log
+	// offsets. Default 10s.
+	RequestTimeout time.Duration
+	// Log receives one line when a connection is lost and one when it is back.
+	Log logr.Logger
+	// OnSample, if set, is called after each cycle for each owner whose sample
+	// is new. It must not block: the connection's next cycle waits for it.
+	OnSample func(owner string)
+}
+
+func (o Options) withDefaults() Options {
+	if o.Interval <= 0 {
+		o.Interval = 5 * time.Second
+	}
+	if o.RequestTimeout <= 0 {
+		o.RequestTimeout = 10 * time.Second
+	}
+	if o.Log.GetSink() == nil {
+		o.Log = logr.Discard()
+	}
+	if o.OnSample == nil {
+		o.OnSample = func(string) {}
+	}
+	return o
+}
+
+// Pool samples consumer groups in the background, with one client and one poll
+// cycle per distinct connection. Its methods may be called from anywhere, at
+// any time; polling begins with Start.
+type Pool struct {
+	options Options
+
+	mu      sync.Mutex
+	owners  map[string]*watch
+	pollers map[Connection]*poller
+	run     context.Context // the life of the pollers, kept because Watch starts some later; nil while not started
+	running sync.WaitGroup
+}
+
+// watch is one owner's current subscription with its latest sample. A changed
+// subscription is a new watch, so that a late sample of the old one is lost
+// with it.
+type watch struct {
+	owner        string
+	subscription Subscription
+	poller       *poller
+	sample       atomic.Pointer[kafka.GroupSample]
+}
+
+// NewPool makes a pool that polls nothing yet.
+func NewPool(options Options) *Pool {
+	return &Pool{
+		options: options.withDefaults(),
+		owners:  map[string]*watch{},
+		pollers: map[Connection]*poller{},
+	}
+}
+
+// Start polls until ctx is done and returns nil when every goroutine has ended.
+// It fails only when the pool was started before.
+func (p *Pool) Start(ctx context.Context) error {
+	if err := p.begin(ctx); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	p.running.Wait()
+	return nil
+}
+
+func (p *Pool) begin(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.run != nil {
+		return errors.New("start the Kafka pool: it was started before")
+	}
+	p.run = ctx
+	// Start's own share: it keeps the group above zero until ctx is done, so
+	// that Watch may add to it at any time before.
+	p.running.Add(1)
+	context.AfterFunc(ctx, p.end)
+	for _, poller := range p.pollers {
+		p.launch(poller)
+	}
+	return nil
+}
+
+// end gives up Start's share under the lock: a Watch that comes later sees ctx
+// done and launches nothing.
+func (p *Pool) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.running.Done()
+}
+
+// launch starts a poller if the pool runs. The caller holds the lock.
+func (p *Pool) launch(poller *poller) {
+	if p.run == nil || p.run.Err() != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(p.run)
+	poller.stop = cancel
+	p.running.Go(func() { poller.run(ctx) })
+}
+
+// Watch makes the pool sample the subscription for owner, replacing the
+// owner's earlier one. A new or changed subscription is sampled at once; the
+// same one again changes nothing and costs next to nothing.
+func (p *Pool) Watch(owner string, subscription Subscription) {
+	subscription = subscription.normalised()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	old, known := p.owners[owner]
+	if known && old.subscription.equal(subscription) {
+		return
+	}
+	w := &watch{owner: owner, subscription: subscription, poller: p.pollerFor(subscription.Connection)}
+	w.poller.add(w)
+	p.owners[owner] = w
+	if known {
+		p.release(old)
+	}
+}
+
+// Forget ends the sampling for owner. The last owner's leaving closes the
+// connection's client.
+func (p *Pool) Forget(owner string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if w, known := p.owners[owner]; known {
+		delete(p.owners, owner)
+		p.release(w)
+	}
+}
+
+// Latest returns the newest sample of the owner's current subscription, false
+// while there is none. The sample and what it points to must not be changed.
+func (p *Pool) Latest(owner string) (kafka.GroupSample, bool) {
+	p.mu.Lock()
+	w, known := p.owners[owner]
+	p.mu.Unlock()
+	if !known {
+		return kafka.GroupSample{}, false
+	}
+	sample := w.sample.Load()
+	if sample == nil {
+		return kafka.GroupSample{}, false
+	}
+	return *sample, true
+}
+
+func (p *Pool) pollerFor(connection Connection) *poller {
+	if poller, known := p.pollers[connection]; known {
+		return poller
+	}
+	poller := newPoller(connection, p.options)
+	p.pollers[connection] = poller
+	p.launch(poller)
+	return poller
+}
+
+func (p *Pool) release(w *watch) {
+	if left := w.poller.remove(w); left > 0 {
+		return
+	}
+	delete(p.pollers, w.subscription.Connection)
+	w.poller.stop()
+}
