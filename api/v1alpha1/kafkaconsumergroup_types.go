@@ -174,7 +174,8 @@ type ConsumerSpec struct {
 
 	// assignment is how partitions are divided among the workers: range, roundRobin or sticky. It decides how
 	// many workers can be used: two topics of 12 partitions use 12 workers with range, and 24 with the others.
-	// Default: range. A change rolls the workers; while both run no common assignor exists, so new workers join
+	// Default: range. A change rolls the workers. Workers built on the Go runtime offer all three, this one first,
+	// so old and new ones share the group meanwhile; workers of your own must do the same, or the new ones can join
 	// only after the last old one has left.
 	// +kubebuilder:validation:Enum=range;roundRobin;sticky
 	// +kubebuilder:default=range

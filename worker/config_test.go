@@ -1,0 +1,171 @@
+package worker
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lagrange-operator/lagrange/api/workerconfig"
+)
+
+const sampleFile = `{
+  "bootstrapServers": ["one:9092", "two:9092"],
+  "kafkaVersion": "3.8.0",
+  "groupID": "orders",
+  "topics": ["a", "b"],
+  "consumer": {"initialOffset": "latest", "assignment": "sticky", "maxProcessingTime": "1m30s"}
+}`
+
+func TestLoad(t *testing.T) {
+	fromSample := Config{
+		BootstrapServers: []string{"one:9092", "two:9092"}, KafkaVersion: "3.8.0", GroupID: "orders",
+		Topics: []string{"a", "b"}, InitialOffset: Latest, Assignment: Sticky, MaxProcessingTime: 90 * time.Second,
+	}
+	overridden := fromSample
+	overridden.GroupID, overridden.ClientID, overridden.Topics = "mine", "pod-1", []string{"c", "d"}
+	cases := map[string]struct {
+		reason string
+		file   string
+		env    map[string]string
+		want   Config
+	}{
+		"File": {
+			reason: "Everything in the file arrives.",
+			file:   sampleFile,
+			want:   fromSample,
+		},
+		"EnvironmentOverFile": {
+			reason: "A variable replaces what the file says, spaces and empty entries don't count.",
+			file:   sampleFile,
+			env: map[string]string{
+				workerconfig.EnvGroupID: "mine", workerconfig.EnvClientID: "pod-1", workerconfig.EnvTopics: "c, d,",
+			},
+			want: overridden,
+		},
+		"EnvironmentAlone": {
+			reason: "Without a file the variables do.",
+			env: map[string]string{
+				workerconfig.EnvBootstrapServers: "one:9092,two:9092", workerconfig.EnvGroupID: "g", workerconfig.EnvTopics: "t",
+			},
+			want: Config{BootstrapServers: []string{"one:9092", "two:9092"}, GroupID: "g", Topics: []string{"t"}},
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			setEnvironment(t, tc.file, tc.env)
+			got, err := Load()
+			if err != nil {
+				t.Fatalf("%s\nLoad: %v", tc.reason, err)
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("%s\n-want +got:\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
+// setEnvironment leaves only the variables given, and the file's if it isn't
+// empty.
+func setEnvironment(t *testing.T, file string, env map[string]string) {
+	t.Helper()
+	for _, name := range []string{
+		workerconfig.EnvConfig, workerconfig.EnvClientID, workerconfig.EnvBootstrapServers,
+		workerconfig.EnvGroupID, workerconfig.EnvTopics,
+	} {
+		t.Setenv(name, env[name])
+	}
+	if file == "" {
+		return
+	}
+	path := filepath.Join(t.TempDir(), workerconfig.FileName)
+	if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(workerconfig.EnvConfig, path)
+}
+
+func TestLoadNamesTheFileThatItCouldNotRead(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		file   string
+		want   string
+	}{
+		"NotJSON":     {reason: "The path is part of the message.", file: "{", want: workerconfig.FileName},
+		"BadDuration": {reason: "So is the value.", file: `{"consumer":{"maxProcessingTime":"soon"}}`, want: `"soon"`},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			setEnvironment(t, tc.file, nil)
+			if _, err := Load(); err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("%s\nLoad: %v, want it to contain %s", tc.reason, err, tc.want)
+			}
+		})
+	}
+	t.Run("Missing", func(t *testing.T) {
+		setEnvironment(t, "", nil)
+		t.Setenv(workerconfig.EnvConfig, "/does/not/exist.json")
+		if _, err := Load(); err == nil || !strings.Contains(err.Error(), "/does/not/exist.json") {
+			t.Errorf("a file that was named must be there; Load: %v", err)
+		}
+	})
+}
+
+func TestValidate(t *testing.T) {
+	valid := Config{BootstrapServers: []string{"b:9092"}, GroupID: "g", Topics: []string{"t"}}
+	cases := map[string]struct {
+		reason string
+		change func(*Config)
+		want   string // empty: valid
+	}{
+		"Minimal":         {reason: "Only three fields are required.", change: func(*Config) {}},
+		"NoServers":       {reason: "There is no default broker.", change: func(c *Config) { c.BootstrapServers = nil }, want: "no bootstrap servers given"},
+		"NoGroup":         {reason: "There is no default group.", change: func(c *Config) { c.GroupID = "" }, want: "no group id given"},
+		"NoTopics":        {reason: "A worker without topics would idle for ever.", change: func(c *Config) { c.Topics = nil }, want: "no topics given"},
+		"InitialOffset":   {reason: "The value and the allowed ones are named.", change: func(c *Config) { c.InitialOffset = "oldest" }, want: `initial offset "oldest" is not one of ["earliest" "latest"]`},
+		"Assignment":      {reason: "Case matters, as in the API.", change: func(c *Config) { c.Assignment = "roundrobin" }, want: `assignment "roundrobin" is not one of`},
+		"Version":         {reason: "Versions have three parts.", change: func(c *Config) { c.KafkaVersion = "3.x" }, want: `read Kafka version "3.x"`},
+		"OldVersion":      {reason: "Commits need the leader epoch field.", change: func(c *Config) { c.KafkaVersion = "1.0.0" }, want: "older than 2.1.0"},
+		"NegativeTime":    {reason: "Zero means the default, below it means nothing.", change: func(c *Config) { c.MaxProcessingTime = -1 }, want: "maximum processing time -1ns is negative"},
+		"NegativeGrace":   {reason: "As above.", change: func(c *Config) { c.GracePeriod = -1 }, want: "grace period"},
+		"SeveralProblems": {reason: "All problems are named at once.", change: func(c *Config) { c.GroupID, c.Assignment = "", "x" }, want: "no group id given\nassignment"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			config := valid
+			tc.change(&config)
+			err := config.Validate()
+			if tc.want == "" && err != nil {
+				t.Errorf("%s\nValidate: %v", tc.reason, err)
+			}
+			if tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
+				t.Errorf("%s\nValidate: %v, want it to contain %q", tc.reason, err, tc.want)
+			}
+		})
+	}
+}
+
+func TestDefaultsLeaveRoomForTheLongestMessage(t *testing.T) {
+	config, err := Config{MaxProcessingTime: time.Minute}.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if config.drainTimeout() < config.MaxProcessingTime || config.drainTimeout() >= config.RebalanceTimeout {
+		t.Errorf("drain timeout %s does not lie between the processing time %s and the rebalance timeout %s",
+			config.drainTimeout(), config.MaxProcessingTime, config.RebalanceTimeout)
+	}
+	client, err := saramaConfig(config, newDialer())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if client.Net.ReadTimeout <= config.RebalanceTimeout {
+		t.Errorf("a join that waits for the slowest member (%s) would be broken off after %s",
+			config.RebalanceTimeout, client.Net.ReadTimeout)
+	}
+	if config.ClientID == "" {
+		t.Error("the client id has no default")
+	}
+}
