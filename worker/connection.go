@@ -96,7 +96,7 @@ func newDialer() *dialer {
 func (d *dialer) Dial(network, address string) (net.Conn, error) {
 	opened, err := d.net.Dial(network, address)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("connect to the broker: %w", err)
 	}
 	d.mutex.Lock()
 	defer d.mutex.Unlock()

@@ -86,7 +86,7 @@ func (l lookup) offsets(claims map[string][]int32, which int64) (map[kafka.Topic
 	}
 	results, err := l.admin.ListOffsets(query, nil)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("list offsets: %w", err)
 	}
 	offsets := make(map[kafka.TopicPartition]int64)
 	for topic, numbers := range claims {

@@ -167,7 +167,7 @@ func (r *runner) join(group sarama.ConsumerGroup) error {
 		var aboveEnd *OffsetAboveEndError
 		switch {
 		case r.ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // the program is ending: what Consume says of that is no failure
 		case errors.As(err, &aboveEnd):
 			return aboveEnd
 		case err == nil:

@@ -36,7 +36,7 @@ func parseOptions(args []string, getenv func(string) string) (options, error) {
 	flags.StringVar(&parsed.tallyAddress, "tally", getenv("WORKER_TALLY_ADDR"),
 		"host:port of a tally server that counts handled messages (WORKER_TALLY_ADDR)")
 	if err := flags.Parse(args); err != nil {
-		return options{}, err
+		return options{}, fmt.Errorf("read the flags: %w", err)
 	}
 	if flags.NArg() > 0 {
 		return options{}, fmt.Errorf("unexpected argument %q", flags.Arg(0))

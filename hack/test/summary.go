@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -72,7 +73,8 @@ func count(path string) (result, error) {
 }
 
 // summarise prints one line a tier and one for all, and fails if anything failed.
-func summarise(w io.Writer, results []result) error {
+func summarise(out io.Writer, results []result) error {
+	w := &bytes.Buffer{}
 	var total result
 	fmt.Fprintf(w, "\n%-12s %8s %8s %8s %8s\n", "", "passed", "failed", "skipped", "time")
 	for _, r := range results {
@@ -86,6 +88,9 @@ func summarise(w io.Writer, results []result) error {
 		total = total.plus(r)
 	}
 	fmt.Fprintf(w, "\ntotal: %d passed, %d failed, %d skipped\n", total.passed, total.failed, total.skipped)
+	if _, err := w.WriteTo(out); err != nil {
+		return fmt.Errorf("print the summary: %w", err)
+	}
 	if total.err != nil || total.failed > 0 {
 		return errors.New("the tests failed")
 	}

@@ -183,10 +183,11 @@ func wantReplicas(t *testing.T, g *v1alpha1.KafkaConsumerGroup, low, high int32)
 func wantCommitted(t *testing.T, b *broker, g *v1alpha1.KafkaConsumerGroup, n int64) {
 	t.Helper()
 	eventually(t, func(context.Context) error {
-		if got, err := b.committed(g.Spec.GroupID, "orders"); err != nil || got != n {
-			return fmt.Errorf("%d messages committed, %v; want %d: %s", got, err, n, why(g))
+		got, err := b.committed(g.Spec.GroupID, "orders")
+		if err == nil && got != n {
+			err = fmt.Errorf("%d messages committed, want %d: %s", got, n, why(g))
 		}
-		return nil
+		return err
 	})
 }
 
