@@ -18,7 +18,7 @@ help: ## list the targets
 ## The two commands
 .PHONY: demo test
 demo: ## a real cluster, a broker, workers, and two days of real traffic in five minutes (KEEP=1 leaves it running)
-	@go run ./hack/demo $(if $(KEEP),--keep) $(DEMO_FLAGS)
+	@go build -o bin/lagrange-demo ./hack/demo && exec bin/lagrange-demo $(if $(KEEP),--keep) $(DEMO_FLAGS)
 test: ## everything that CI runs: generated files, lint, unit, integration, end to end; one summary
 	@go run ./hack/test all
 

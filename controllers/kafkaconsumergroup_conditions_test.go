@@ -3,6 +3,7 @@ package controllers
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -214,5 +215,29 @@ func TestPodProblemIsStable(t *testing.T) {
 func TestReasonOf(t *testing.T) {
 	if got := reasonOf(errors.New("boom")); got != v1alpha1.ReasonPartitionsUnread {
 		t.Errorf("an error of no kind: %s, want %s", got, v1alpha1.ReasonPartitionsUnread)
+	}
+}
+
+// TestForeignMembers: workers that have just gone are still members in the sample, and not foreign.
+func TestForeignMembers(t *testing.T) {
+	_, _, seen, _, _ := healthy()
+	seen.replicaSets = []appsv1.ReplicaSet{{ObjectMeta: metav1.ObjectMeta{Name: "orders-7d9f"}}}
+	seen.pods = []corev1.Pod{
+		{ObjectMeta: metav1.ObjectMeta{Name: "orders-7d9f-aaaaa"}, Status: corev1.PodStatus{PodIP: "10.0.0.1"}},
+		{ObjectMeta: metav1.ObjectMeta{Name: "orders-7d9f-bbbbb"}, Status: corev1.PodStatus{PodIP: "10.0.0.2"}},
+	}
+	seen.sample.Members = []kafka.Member{
+		{ClientID: "orders-7d9f-aaaaa", Host: "/10.0.0.1"}, // there
+		{ClientID: "sarama", Host: "/10.0.0.2"},            // a worker with a client id of its own
+		{ClientID: "orders-7d9f-ccccc", Host: "/10.0.0.3"}, // just gone
+		{ClientID: "orders-canary-1-x", Host: "/10.0.0.4"}, // somebody else with a similar name
+		{ClientID: "laptop", Host: "/192.0.2.7"},
+	}
+	var foreign []string
+	for _, m := range foreignMembers(seen) {
+		foreign = append(foreign, m.ClientID)
+	}
+	if want := []string{"orders-canary-1-x", "laptop"}; !slices.Equal(foreign, want) {
+		t.Errorf("foreign members %v, want %v", foreign, want)
 	}
 }

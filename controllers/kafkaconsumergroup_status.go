@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -162,15 +164,17 @@ func warningsOf(group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot) []string
 	return warnings[:min(len(warnings), maxWarnings)]
 }
 
-// foreignMembers are members whose client id is no pod's name and whose host is
-// no pod's address. While the sample is older than the pods it can name pods
-// that have just gone, so only a settled group is judged.
+// foreignMembers are members of a settled group that are no workers of ours, by
+// neither client id nor address. A worker that has just gone is still a member
+// in the sample: its client id begins with the name of a ReplicaSet of ours.
 func foreignMembers(seen groupSnapshot) []kafka.Member {
 	if !seen.sampled || seen.sample.State != kafka.StateStable || len(seen.pods) == 0 {
 		return nil
 	}
 	return slices.DeleteFunc(slices.Clone(seen.sample.Members), func(m kafka.Member) bool {
-		return slices.ContainsFunc(seen.pods, func(p corev1.Pod) bool {
+		return slices.ContainsFunc(seen.replicaSets, func(rs appsv1.ReplicaSet) bool {
+			return strings.HasPrefix(m.ClientID, rs.Name+"-")
+		}) || slices.ContainsFunc(seen.pods, func(p corev1.Pod) bool {
 			return p.Name == m.ClientID || (p.Status.PodIP != "" && (m.Host == p.Status.PodIP || m.Host == "/"+p.Status.PodIP))
 		})
 	})

@@ -150,7 +150,7 @@ func TestDecideOnce(t *testing.T) {
 		"FirstWorkersUnknown": {
 			reason: "a new object whose broker is away starts with minReplicas",
 			config: config(minMax(2, 0)), state: State{}, seen: observed(0, 0, notExisting, notSampled), want: 2, why: ReasonLagUnknown,
-			says: "2: held while the lag is unknown: ",
+			says: "2: the first workers; the lag is unknown: ",
 		},
 		"UnknownHolds": {
 			reason: "unknown is never zero",

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,7 +38,11 @@ func TestCoolDown(t *testing.T) {
 		{305 * time.Second, 0, 1, 0, "one was wanted for the whole window"},
 	}
 	for _, s := range steps {
+		held := replicas
 		d := step(s.at, s.lag)
+		if d.Replicas < held && strings.Contains(d.Message, "held") {
+			t.Errorf("at %s the count goes down and the sentence says it is held: %s", s.at, d.Message)
+		}
 		if d.Replicas != s.want || d.RecheckAfter != s.recheck {
 			t.Fatalf("at %s with lag %d: %s, again after %s; want %d after %s: %s",
 				s.at, s.lag, d.Message, d.RecheckAfter, s.want, s.recheck, s.reason)

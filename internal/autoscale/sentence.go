@@ -27,8 +27,14 @@ func why(c Config, o Observation, d Decision, now time.Time) string {
 	case ReasonNeverJoined:
 		return "held: the workers are ready, and the group has neither members nor commits"
 	case ReasonCoolingDown:
+		if d.Replicas < o.Replicas {
+			return fmt.Sprintf("%s; as many were needed within the last %s", demand(c, o), c.ScaleDownAfter)
+		}
 		return fmt.Sprintf("%s; held until that has been so for %s", demand(c, o), c.ScaleDownAfter)
 	case ReasonLagUnknown:
+		if !o.Exists {
+			return "the first workers; the lag is unknown: " + o.WhyUnknown
+		}
 		return "held while the lag is unknown: " + o.WhyUnknown + limited(c, o, d)
 	case ReasonOnUnknown:
 		return fmt.Sprintf("the lag has been unknown for %s, and onUnknown asks for at least %d: %s",
