@@ -10,6 +10,7 @@ import (
 
 // TestFollowsLag: replicas rise with lag to what partitions can use, and fall when it is gone.
 func TestFollowsLag(t *testing.T) {
+	t.Parallel()
 	ns, kafka := namespace(t), startBroker(t, map[string]int32{"orders": 12})
 	startManager(t, managerOptions{}, ns)
 	g := group(ns, "follow", kafka.address())

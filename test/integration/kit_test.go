@@ -3,18 +3,15 @@ package integration
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
-	"strconv"
 	"testing"
 	"time"
 
-	"github.com/IBM/sarama"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"go.uber.org/zap/zapcore"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -45,6 +42,8 @@ func fastSettings() controllers.Settings {
 type managerOptions struct {
 	settings controllers.Settings
 	clock    clock.PassiveClock
+	// api is the way to the API server; nil is the straight one.
+	api *rest.Config
 }
 
 // startManager runs the group controller on the namespaces until the test ends
@@ -57,13 +56,16 @@ func startManager(t *testing.T, o managerOptions, namespaces ...string) (stop fu
 	if o.clock == nil {
 		o.clock = clock.RealClock{}
 	}
+	if o.api == nil {
+		o.api = config
+	}
 	watched := map[string]cache.Config{}
 	for _, ns := range namespaces {
 		watched[ns] = cache.Config{}
 	}
 	made := cache.ByObject{Label: controllers.MadeForGroups()}
 	skipNameCheck := true
-	mgr, err := ctrl.NewManager(config, ctrl.Options{
+	mgr, err := ctrl.NewManager(o.api, ctrl.Options{
 		Scheme:  testScheme,
 		Metrics: metricsserver.Options{BindAddress: "0"},
 		Cache: cache.Options{DefaultNamespaces: watched, ByObject: map[client.Object]cache.ByObject{
@@ -106,89 +108,6 @@ func startManager(t *testing.T, o managerOptions, namespaces ...string) (stop fu
 	return stop
 }
 
-// broker is an in-process Kafka.
-type broker struct {
-	*kfake.Cluster
-	client sarama.Client
-	admin  sarama.ClusterAdmin
-}
-
-// startBroker runs one broker with the given topics.
-func startBroker(t *testing.T, topics map[string]int32, options ...kfake.Opt) *broker {
-	t.Helper()
-	options = append([]kfake.Opt{kfake.NumBrokers(1), kfake.ClusterID(t.Name())}, options...)
-	for topic, partitions := range topics {
-		options = append(options, kfake.SeedTopics(partitions, topic))
-	}
-	cluster, err := kfake.NewCluster(options...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cluster.Close)
-	b := &broker{Cluster: cluster}
-	c := sarama.NewConfig()
-	c.Version = sarama.V3_6_0_0
-	c.Metadata.AllowAutoTopicCreation = false
-	c.Producer.Return.Successes = true
-	c.Producer.Partitioner = sarama.NewManualPartitioner
-	if b.client, err = sarama.NewClient(cluster.ListenAddrs(), c); err != nil {
-		t.Fatal(err)
-	}
-	if b.admin, err = sarama.NewClusterAdminFromClient(b.client); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = b.admin.Close() })
-	return b
-}
-
-func (b *broker) address() string { return b.ListenAddrs()[0] }
-
-// produce writes n messages to each partition of the topic.
-func (b *broker) produce(t *testing.T, topic string, n int) {
-	t.Helper()
-	partitions, err := b.client.Partitions(topic)
-	if err != nil {
-		t.Fatal(err)
-	}
-	producer, err := sarama.NewSyncProducerFromClient(b.client)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var messages []*sarama.ProducerMessage
-	for _, p := range partitions {
-		for i := range n {
-			messages = append(messages, &sarama.ProducerMessage{Topic: topic, Partition: p, Value: sarama.StringEncoder(strconv.Itoa(i))})
-		}
-	}
-	if err := producer.SendMessages(messages); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// commit sets the group's committed offset of every partition to offset.
-func (b *broker) commit(t *testing.T, group, topic string, offset int64) {
-	t.Helper()
-	partitions, err := b.client.Partitions(topic)
-	if err != nil {
-		t.Fatal(err)
-	}
-	offsets := map[int32]sarama.OffsetAndMetadata{}
-	for _, p := range partitions {
-		offsets[p] = sarama.OffsetAndMetadata{Offset: offset, LeaderEpoch: -1}
-	}
-	response, err := b.admin.AlterConsumerGroupOffsets(group, map[string]map[int32]sarama.OffsetAndMetadata{topic: offsets}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for topic, byPartition := range response.Errors {
-		for p, code := range byPartition {
-			if code != sarama.ErrNoError {
-				t.Fatalf("commit %s-%d: %v", topic, p, code)
-			}
-		}
-	}
-}
-
 // group is a KafkaConsumerGroup that the API server accepts.
 func group(ns, name, broker string, mods ...func(*v1alpha1.KafkaConsumerGroup)) *v1alpha1.KafkaConsumerGroup {
 	g := &v1alpha1.KafkaConsumerGroup{
@@ -216,17 +135,6 @@ func create(t *testing.T, o client.Object) {
 	if err := kube.Create(context.Background(), o); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// closedPort is an address on which nothing listens.
-func closedPort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
 }
 
 // seen reads the group again.

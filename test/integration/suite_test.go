@@ -4,6 +4,7 @@ package integration
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -43,12 +44,28 @@ func run(m *testing.M) int {
 		return 0
 	}
 	ctrl.SetLogger(zap.New(zap.WriteTo(os.Stderr), zap.Level(zapLevel())))
+	if err := manyAtATime(); err != nil {
+		fmt.Println("set the number of parallel tests:", err)
+		return 1
+	}
 	if err := start(); err != nil {
 		fmt.Println("start the API server:", err)
 		return 1
 	}
 	defer func() { _ = server.Stop() }()
 	return m.Run()
+}
+
+// manyAtATime runs more tests in parallel than there are cores, unless -parallel
+// says otherwise: they wait most of the time.
+func manyAtATime() error {
+	flag.Parse()
+	chosen := false
+	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
+	if chosen {
+		return nil
+	}
+	return flag.Set("test.parallel", "8")
 }
 
 func start() error {
