@@ -183,7 +183,7 @@ func TestInterruptedUp(t *testing.T) {
 	if err := launcher.Wait(); !errors.As(err, &exit) {
 		t.Errorf("an interrupted up ends with %v, want a failure", err)
 	}
-	m.wantFailure("is not running", "status")
+	m.wantFailure("cluster lagrange is not running", "status")
 	m.down()
 }
 
@@ -205,7 +205,7 @@ func TestBrokenComponent(t *testing.T) {
 	}
 	const words = "kubelet: kubelet ended 5 times, at last with: exit status 7; the last lines of /var/lib/lagrange-cluster/logs/kubelet.log:\nno swap, please"
 	m.wantFailure(words, "up")
-	m.wantFailure("is not running", "status")
+	m.wantFailure("cluster lagrange is not running", "status")
 	m.wantFailure(words, "up", "--keep")
 	if _, err := os.Stat("/var/lib/lagrange-cluster/logs/kubelet.log"); err != nil {
 		t.Errorf("--keep left no log: %v", err)

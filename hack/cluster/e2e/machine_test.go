@@ -40,7 +40,7 @@ func newMachine(t *testing.T) *machine {
 		skip(t, "the local cluster needs root")
 	}
 	m := &machine{t: t, ctx: context.WithoutCancel(t.Context()), cluster: build(t, "./hack/cluster", "cluster")}
-	if out, err := m.run("status"); !strings.Contains(out, "is not running") {
+	if out, err := m.run("status"); !strings.Contains(out, "cluster lagrange is not running") {
 		t.Fatalf("these tests need a machine without a running cluster, status says: %v\n%s", err, out)
 	}
 	m.must("down") // what a killed test may have left
