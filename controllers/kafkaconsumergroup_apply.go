@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -34,7 +35,7 @@ type applyResult struct {
 // configurations that nothing uses any more. It writes nothing that is in force.
 func (r *KafkaConsumerGroupReconciler) apply(ctx context.Context, group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, d decision, m *memory) applyResult {
 	done := applyResult{deployment: seen.deployment}
-	done.replicas, _ = presentReplicas(seen.deployment, seen.owned, m)
+	done.replicas, _ = presentReplicas(group, seen, m)
 	if d.blocked != nil {
 		if seen.owned == ownedByOthers {
 			done.deployment = nil
@@ -52,7 +53,7 @@ func (r *KafkaConsumerGroupReconciler) apply(ctx context.Context, group *v1alpha
 		return refused(done, group, err)
 	}
 	done.replicas = d.scale.Replicas
-	done.err = r.removeUnused(ctx, configMap.Name, seen)
+	done.err = r.removeUnused(ctx, group, configMap.Name, seen)
 	return done
 }
 
@@ -169,9 +170,9 @@ func fromUnstructured(u *unstructured.Unstructured) (*appsv1.Deployment, error) 
 	return &live, nil
 }
 
-// removeUnused deletes configurations that no ReplicaSet refers to. While the
+// removeUnused deletes our configurations that no ReplicaSet refers to. While the
 // Deployment's controller has not seen the newest spec, a ReplicaSet may be missing.
-func (r *KafkaConsumerGroupReconciler) removeUnused(ctx context.Context, current string, seen groupSnapshot) error {
+func (r *KafkaConsumerGroupReconciler) removeUnused(ctx context.Context, group *v1alpha1.KafkaConsumerGroup, current string, seen groupSnapshot) error {
 	if seen.deployment == nil || seen.deployment.Status.ObservedGeneration < seen.deployment.Generation {
 		return nil
 	}
@@ -180,7 +181,7 @@ func (r *KafkaConsumerGroupReconciler) removeUnused(ctx context.Context, current
 		used[configMapOf(seen.replicaSets[i].Spec.Template)] = true
 	}
 	for i := range seen.configMaps {
-		if cm := &seen.configMaps[i]; !used[cm.Name] && cm.DeletionTimestamp.IsZero() {
+		if cm := &seen.configMaps[i]; !used[cm.Name] && metav1.IsControlledBy(cm, group) && cm.DeletionTimestamp.IsZero() {
 			if err := client.IgnoreNotFound(r.Delete(ctx, cm.DeepCopy(), client.Preconditions{UID: &cm.UID})); err != nil {
 				return fmt.Errorf("delete unused ConfigMap %q: %w", cm.Name, err)
 			}

@@ -216,6 +216,12 @@ func TestReasonOf(t *testing.T) {
 	if got := reasonOf(errors.New("boom")); got != v1alpha1.ReasonPartitionsUnread {
 		t.Errorf("an error of no kind: %s, want %s", got, v1alpha1.ReasonPartitionsUnread)
 	}
+	several := errors.Join(kafka.ErrUnreachable, kafka.ErrTimeout, kafka.ErrRejected)
+	for range 50 {
+		if got := reasonOf(several); got != v1alpha1.ReasonRejected {
+			t.Fatalf("brokers that fail in several ways: %s, want always %s", got, v1alpha1.ReasonRejected)
+		}
+	}
 }
 
 // TestForeignMembers: workers that have just gone are still members in the sample, and not foreign.

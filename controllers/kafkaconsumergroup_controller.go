@@ -107,7 +107,7 @@ func (r *KafkaConsumerGroupReconciler) Reconcile(ctx context.Context, req ctrl.R
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	if seen.undecided(group) {
+	if seen.undecided() {
 		return ctrl.Result{RequeueAfter: resync}, nil // the first sample wakes it
 	}
 	decided := r.decide(group, seen, memory)

@@ -3,8 +3,6 @@ package controllers
 import (
 	"fmt"
 
-	appsv1 "k8s.io/api/apps/v1"
-
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
 	"github.com/lagrange-operator/lagrange/internal/autoscale"
 	"github.com/lagrange-operator/lagrange/internal/layout"
@@ -26,7 +24,7 @@ type blocked struct{ reason, message string }
 func (r *KafkaConsumerGroupReconciler) decide(group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, m *memory) decision {
 	d := decision{unknown: unknownOf(seen, r.Settings.SampleMaxAge)}
 	m.scaling, d.scale = autoscale.Decide(
-		r.scaleConfig(group), seedState(m.scaling, group, d.unknown != nil), r.scaleObservation(seen, d.unknown, m), seen.now)
+		r.scaleConfig(group), seedState(m.scaling, group, d.unknown != nil), r.scaleObservation(group, seen, d.unknown, m), seen.now)
 	switch {
 	case seen.elder != "":
 		d.blocked = &blocked{v1alpha1.ReasonDuplicateGroup, fmt.Sprintf(
@@ -66,9 +64,9 @@ func (r *KafkaConsumerGroupReconciler) scaleConfig(group *v1alpha1.KafkaConsumer
 	return c
 }
 
-func (r *KafkaConsumerGroupReconciler) scaleObservation(seen groupSnapshot, u *unknown, m *memory) autoscale.Observation {
+func (r *KafkaConsumerGroupReconciler) scaleObservation(group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, u *unknown, m *memory) autoscale.Observation {
 	o := autoscale.Observation{Sampled: seen.usable(r.Settings.SampleMaxAge)}
-	o.Replicas, o.Exists = presentReplicas(seen.deployment, seen.owned, m)
+	o.Replicas, o.Exists = presentReplicas(group, seen, m)
 	if u != nil {
 		o.WhyUnknown = u.message
 	}
@@ -83,17 +81,20 @@ func (r *KafkaConsumerGroupReconciler) scaleObservation(seen groupSnapshot, u *u
 }
 
 // presentReplicas is the count last asked for: what we applied, else what the
-// live Deployment says.
-func presentReplicas(deployment *appsv1.Deployment, owned ownership, m *memory) (replicas int32, exists bool) {
+// live Deployment says. One that was deleted by hand comes back with what it had.
+func presentReplicas(group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, m *memory) (replicas int32, exists bool) {
+	live := seen.deployment
 	switch {
-	case deployment == nil || owned == ownedByOthers:
+	case seen.owned == ownedByOthers:
 		return 0, false
-	case m.applied.hash != "" && m.applied.uid == deployment.UID:
+	case live == nil && m.applied.hash != "", live != nil && m.applied.uid == live.UID:
 		return m.applied.replicas, true
-	case deployment.Spec.Replicas == nil:
+	case live == nil:
+		return group.Status.DesiredReplicas, group.Status.DesiredReplicas > 0
+	case live.Spec.Replicas == nil:
 		return 1, true
 	}
-	return *deployment.Spec.Replicas, true
+	return *live.Spec.Replicas, true
 }
 
 // neverJoined: workers have been ready for a while and the group has neither

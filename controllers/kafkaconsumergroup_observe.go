@@ -37,8 +37,6 @@ type groupSnapshot struct {
 	lag lag.Group
 	// elder is an older object with the same cluster and group, "" when there is none.
 	elder string
-	// rivals: other objects have the same group id, on whatever cluster.
-	rivals bool
 }
 
 // ownership is whose a Deployment of the group's name is.
@@ -67,7 +65,7 @@ func (r *KafkaConsumerGroupReconciler) observe(ctx context.Context, group *v1alp
 	if err := r.listWorkers(ctx, group, &seen); err != nil {
 		return seen, err
 	}
-	seen.elder, seen.rivals, err = r.elderOf(ctx, group, seen.clusterID(group))
+	seen.elder, err = r.elderOf(ctx, group, seen.clusterID(group))
 	return seen, err
 }
 
@@ -137,13 +135,12 @@ func (r *KafkaConsumerGroupReconciler) listWorkers(ctx context.Context, group *v
 	return nil
 }
 
-// elderOf names the oldest other object with the same cluster and group, and
-// tells whether any has the same group id.
-func (r *KafkaConsumerGroupReconciler) elderOf(ctx context.Context, group *v1alpha1.KafkaConsumerGroup, clusterID string) (elder string, rivals bool, err error) {
+// elderOf names the oldest other object with the same cluster and group.
+func (r *KafkaConsumerGroupReconciler) elderOf(ctx context.Context, group *v1alpha1.KafkaConsumerGroup, clusterID string) (string, error) {
 	var same v1alpha1.KafkaConsumerGroupList
-	err = r.List(ctx, &same, client.MatchingFields{groupIDIndex: group.Spec.GroupID}, client.UnsafeDisableDeepCopy)
+	err := r.List(ctx, &same, client.MatchingFields{groupIDIndex: group.Spec.GroupID}, client.UnsafeDisableDeepCopy)
 	if err != nil {
-		return "", false, fmt.Errorf("list KafkaConsumerGroups of group %q: %w", group.Spec.GroupID, err)
+		return "", fmt.Errorf("list KafkaConsumerGroups of group %q: %w", group.Spec.GroupID, err)
 	}
 	eldest := group
 	for i := range same.Items {
@@ -152,17 +149,17 @@ func (r *KafkaConsumerGroupReconciler) elderOf(ctx context.Context, group *v1alp
 			eldest = other
 		}
 	}
-	rivals = len(same.Items) > 1
 	if eldest == group {
-		return "", rivals, nil
+		return "", nil
 	}
-	return client.ObjectKeyFromObject(eldest).String(), rivals, nil
+	return client.ObjectKeyFromObject(eldest).String(), nil
 }
 
-// undecided: whether the group is the younger of two is not known before its
-// first sample tells the cluster's id, and workers once started stay.
-func (s groupSnapshot) undecided(group *v1alpha1.KafkaConsumerGroup) bool {
-	return s.rivals && s.elder == "" && !s.sampled && s.clusterID(group) == "" && s.owned != ownedByUs
+// undecided: the first workers wait for the first sample, which comes soon also
+// from a broker that is away. It tells how many they should be, and by the
+// cluster's id whether the group is the younger of two: workers once started stay.
+func (s groupSnapshot) undecided() bool {
+	return !s.sampled && s.owned != ownedByUs && s.owned != ownedByOthers
 }
 
 // sameCluster compares cluster ids, and bootstrap servers while an id isn't known.

@@ -27,19 +27,25 @@ func unknownOf(seen groupSnapshot, maxAge time.Duration) *unknown {
 	return nil
 }
 
-// reasonOf names an error of the kinds of internal/kafka.
+// reasons name the kinds of errors of internal/kafka. An error may be of several
+// kinds, when brokers of one list fail in different ways: the first names it.
+var reasons = []struct {
+	kind   error
+	reason string
+}{
+	{kafka.ErrInvalid, v1alpha1.ReasonInvalidConnection},
+	{kafka.ErrUnauthorized, v1alpha1.ReasonUnauthorized},
+	{kafka.ErrUnsupported, v1alpha1.ReasonUnsupported},
+	{kafka.ErrTopicMissing, v1alpha1.ReasonTopicMissing},
+	{kafka.ErrRejected, v1alpha1.ReasonRejected},
+	{kafka.ErrTimeout, v1alpha1.ReasonTimeout},
+	{kafka.ErrUnreachable, v1alpha1.ReasonUnreachable},
+}
+
 func reasonOf(err error) string {
-	for kind, reason := range map[error]string{
-		kafka.ErrUnreachable:  v1alpha1.ReasonUnreachable,
-		kafka.ErrTimeout:      v1alpha1.ReasonTimeout,
-		kafka.ErrTopicMissing: v1alpha1.ReasonTopicMissing,
-		kafka.ErrUnauthorized: v1alpha1.ReasonUnauthorized,
-		kafka.ErrRejected:     v1alpha1.ReasonRejected,
-		kafka.ErrUnsupported:  v1alpha1.ReasonUnsupported,
-		kafka.ErrInvalid:      v1alpha1.ReasonInvalidConnection,
-	} {
-		if errors.Is(err, kind) {
-			return reason
+	for _, r := range reasons {
+		if errors.Is(err, r.kind) {
+			return r.reason
 		}
 	}
 	return v1alpha1.ReasonPartitionsUnread

@@ -78,7 +78,10 @@ func byLag(c Config, s State, o Observation, b bounds, now time.Time) (State, De
 // byPartialLag decides with some or all lag unknown: never down, except by the
 // user's own maxReplicas.
 func byPartialLag(c Config, s State, o Observation, b bounds, now time.Time) Decision {
-	d := Decision{Replicas: max(o.Replicas, b.floor), Reason: ReasonLagUnknown}
+	d := Decision{Replicas: o.Replicas, Reason: ReasonLagUnknown}
+	if o.Replicas == 0 || b.useful > 0 { // else minReplicas may be more than the partitions can use
+		d.Replicas = max(o.Replicas, b.floor)
+	}
 	if o.Sampled && !o.Rebalancing && !o.NeverJoined {
 		wanted, limit := b.clamp(b.roundUp(needed(c, o.Lag)))
 		if wanted > d.Replicas {

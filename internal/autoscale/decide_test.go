@@ -167,6 +167,11 @@ func TestDecideOnce(t *testing.T) {
 			config: config(), state: unknown, seen: observed(12, 0, lagUnknown, partitions(4)), want: 12, why: ReasonLagUnknown,
 			says: `12: held while the lag is unknown: topic "orders": topic does not exist`,
 		},
+		"UnknownBelowMin": {
+			reason: "minReplicas 20 are 12 while 12 partitions are known; nothing known must not raise them",
+			config: config(minMax(20, 0)), state: unknown, seen: observed(12, 0, notSampled), want: 12, why: ReasonLagUnknown,
+			says: "12: held while the lag is unknown: ",
+		},
 		"UnknownAtZero": {
 			reason: "after a pause with the broker away the user's minimum runs",
 			config: config(), state: unknown, seen: observed(0, 0, notSampled), want: 1, why: ReasonLagUnknown,

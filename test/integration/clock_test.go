@@ -43,6 +43,7 @@ func TestClockJumps(t *testing.T) {
 	wantLag(t, g, 36) // numbers with a time in the future are refreshed
 	kafka.produce(t, "orders", 97)
 	wantReplicas(t, g, 12) // up still works
+	wantReason(t, g, "LagTarget")
 	wantCondition(t, g, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonWorkersAvailable)
 	if got := lowest(); got != 6 {
 		t.Errorf("the count went down to %d, want never below 6", got)

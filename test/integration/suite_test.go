@@ -48,11 +48,12 @@ func run(m *testing.M) int {
 		fmt.Println("set the number of parallel tests:", err)
 		return 1
 	}
-	if err := start(); err != nil {
+	err := start()
+	defer func() { _ = server.Stop() }() // also what started before something failed
+	if err != nil {
 		fmt.Println("start the API server:", err)
 		return 1
 	}
-	defer func() { _ = server.Stop() }()
 	return m.Run()
 }
 
@@ -69,14 +70,14 @@ func manyAtATime() error {
 }
 
 func start() error {
+	server = &envtest.Environment{
+		CRDDirectoryPaths:     []string{filepath.Join("..", "..", "config", "crd", "bases")},
+		ErrorIfCRDPathMissing: true,
+	}
 	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
 		if err := add(testScheme); err != nil {
 			return err
 		}
-	}
-	server = &envtest.Environment{
-		CRDDirectoryPaths:     []string{filepath.Join("..", "..", "config", "crd", "bases")},
-		ErrorIfCRDPathMissing: true,
 	}
 	var err error
 	if config, err = server.Start(); err != nil {
