@@ -1,10 +1,10 @@
 // Package controllers reconciles the kinds of api/v1alpha1.
 //
-// Each kind has four files: <kind>_observe.go reads everything into one
-// snapshot, <kind>_controller.go holds Reconcile, which asks the pure packages
-// for a decision, <kind>_apply.go writes what was decided, and
-// <kind>_status.go turns snapshot, decision and what was done into status.
-// What all kinds share is in outcome.go, status.go, events.go and metrics.go.
+// Each kind has files of one grammar: <kind>_controller.go holds Reconcile, a
+// table of contents; <kind>_observe.go reads everything into one snapshot;
+// <kind>_decide.go asks the pure packages; <kind>_apply.go writes what was
+// decided; <kind>_status.go and <kind>_conditions.go turn snapshot, decision and
+// what was done into status. What all kinds share is in outcome.go, status.go, events.go and metrics.go.
 //
 //	observe ──> decide (internal/lag, internal/autoscale) ──> apply ──> report
 //

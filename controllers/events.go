@@ -47,6 +47,16 @@ func eventsOf(before, after v1alpha1.KafkaConsumerGroupStatus) []groupEvent {
 	return events
 }
 
+// putBackEvent tells whoever set the Deployment's replicas by hand where to do it.
+func putBackEvent(done applyResult) (groupEvent, bool) {
+	if done.putBack == nil || done.err != nil || done.invalid != nil {
+		return groupEvent{}, false
+	}
+	return groupEvent{corev1.EventTypeWarning, "PutBack", "Scale", fmt.Sprintf(
+		"the Deployment's replicas were set to %d by somebody else and are %d again: use scaling.mode Manual, the bounds or pause of the KafkaConsumerGroup instead",
+		*done.putBack, done.replicas)}, true
+}
+
 // abnormal is the status at which a condition is worth a warning.
 var abnormal = map[string]metav1.ConditionStatus{
 	v1alpha1.ConditionKafkaReachable: metav1.ConditionFalse,

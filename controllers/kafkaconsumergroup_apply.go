@@ -25,6 +25,11 @@ type applyResult struct {
 	deployment *appsv1.Deployment
 	// replicas is the count that is in force.
 	replicas int32
+	// putBack is the number of workers that somebody else had set and that this
+	// reconcile has put back, nil when nobody had.
+	putBack *int32
+	// rolled: this reconcile changed the pod template.
+	rolled bool
 	// invalid says why the API server refuses what the template makes.
 	invalid *blocked
 	// err is what failed and is worth another try.
@@ -47,12 +52,14 @@ func (r *KafkaConsumerGroupReconciler) apply(ctx context.Context, group *v1alpha
 		err = r.ensureConfigMap(ctx, configMap, seen)
 	}
 	if err == nil {
+		done.putBack = setByOthers(seen.deployment, m)
 		done.deployment, err = r.ensureDeployment(ctx, group, configMap.Name, seen, d.scale.Replicas, m)
 	}
 	if err != nil {
 		return refused(done, group, err)
 	}
 	done.replicas = d.scale.Replicas
+	done.rolled = seen.deployment != nil && !equality.Semantic.DeepEqual(seen.deployment.Spec.Template, done.deployment.Spec.Template)
 	done.err = r.removeUnused(ctx, group, configMap.Name, seen)
 	return done
 }
@@ -62,13 +69,16 @@ func refused(done applyResult, group *v1alpha1.KafkaConsumerGroup, err error) ap
 	switch {
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return done // everything is going; nothing is left to do
-	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err):
+	case neverAccepted(err):
 		done.invalid = &blocked{v1alpha1.ReasonInvalidWorkload, fmt.Sprintf("spec.workload makes a Deployment that the API server refuses: %s", serverWords(err, group.Name))}
 	default:
 		done.err = err
 	}
 	return done
 }
+
+// neverAccepted: asking again brings the same answer.
+func neverAccepted(err error) bool { return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) }
 
 // serverWords is the API server's own explanation, without our wrapping.
 func serverWords(err error, name string) string {
@@ -82,7 +92,7 @@ func serverWords(err error, name string) string {
 
 func (r *KafkaConsumerGroupReconciler) ensureConfigMap(ctx context.Context, configMap *corev1.ConfigMap, seen groupSnapshot) error {
 	for i := range seen.configMaps {
-		if seen.configMaps[i].Name == configMap.Name {
+		if cm := &seen.configMaps[i]; cm.Name == configMap.Name && sameController(cm, configMap) {
 			return nil // immutable and named by its content: it is what it should be
 		}
 	}
@@ -95,6 +105,11 @@ func (r *KafkaConsumerGroupReconciler) ensureConfigMap(ctx context.Context, conf
 		return fmt.Errorf("apply ConfigMap %q: %w", configMap.Name, err)
 	}
 	return nil
+}
+
+func sameController(a, b metav1.Object) bool {
+	of := metav1.GetControllerOf(a)
+	return of != nil && of.UID == metav1.GetControllerOf(b).UID
 }
 
 // ensureDeployment applies the Deployment unless it is already in force.
@@ -111,12 +126,28 @@ func (r *KafkaConsumerGroupReconciler) ensureDeployment(
 	if inForce(desired, seen, hash, m) {
 		return seen.deployment, nil
 	}
+	if m.refused.hash == hash && seen.now.Sub(m.refused.at) < askAgain {
+		return seen.deployment, m.refused.err
+	}
 	live, err := r.applyDeployment(ctx, desired, seen)
 	if err != nil {
+		if neverAccepted(err) {
+			m.refused = refusal{hash: hash, at: seen.now, err: err}
+		}
 		return seen.deployment, err
 	}
+	m.refused = refusal{}
 	m.applied = applied{hash: hash, replicas: replicas, uid: live.UID, generation: live.Generation, before: resourceVersion(seen.deployment)}
 	return live, nil
+}
+
+// setByOthers is the Deployment's count when somebody else has changed it since our last apply.
+func setByOthers(live *appsv1.Deployment, m *memory) *int32 {
+	if live == nil || m.applied.uid != live.UID || live.ResourceVersion == m.applied.before ||
+		live.Generation <= m.applied.generation || live.Spec.Replicas == nil || *live.Spec.Replicas == m.applied.replicas {
+		return nil
+	}
+	return live.Spec.Replicas
 }
 
 // inForce tells whether an apply would change nothing. A Deployment whose

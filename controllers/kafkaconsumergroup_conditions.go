@@ -37,9 +37,9 @@ func (r *KafkaConsumerGroupReconciler) setConditions(
 	}
 	set(v1alpha1.ConditionKafkaReachable, r.kafkaReachable(seen))
 	set(v1alpha1.ConditionLagKnown, r.lagKnown(group, seen, d))
-	set(v1alpha1.ConditionPaused, pausedVerdict(group, d))
-	set(v1alpha1.ConditionScalingActive, scalingActive(group, d))
-	set(v1alpha1.ConditionScalingLimited, scalingLimited(d))
+	set(v1alpha1.ConditionPaused, pausedVerdict(group, d, done))
+	set(v1alpha1.ConditionScalingActive, scalingActive(group, seen, d, done))
+	set(v1alpha1.ConditionScalingLimited, scalingLimited(group, d))
 	stalled := r.stalled(s, seen, d, done)
 	set(v1alpha1.ConditionStalled, stalled)
 	set(v1alpha1.ConditionReconciling, reconciling(s, seen, done, stalled))
@@ -69,7 +69,7 @@ func (r *KafkaConsumerGroupReconciler) lagKnown(group *v1alpha1.KafkaConsumerGro
 	return verdict{yes, v1alpha1.ReasonAllPartitionsRead, "the lag of every partition is known"}
 }
 
-func pausedVerdict(group *v1alpha1.KafkaConsumerGroup, d decision) verdict {
+func pausedVerdict(group *v1alpha1.KafkaConsumerGroup, d decision, done applyResult) verdict {
 	p := group.Spec.Pause
 	switch {
 	case p == nil:
@@ -78,7 +78,10 @@ func pausedVerdict(group *v1alpha1.KafkaConsumerGroup, d decision) verdict {
 		return verdict{no, v1alpha1.ReasonPauseEnded, "the pause ended at " + p.Until.UTC().Format(time.RFC3339)}
 	}
 	message := "the number of workers is held"
-	if p.Mode == v1alpha1.PauseScaleToZero {
+	switch {
+	case p.Mode == v1alpha1.PauseScaleToZero && done.replicas > 0:
+		message = "the workers are not stopped, since nothing can be applied (see Stalled)"
+	case p.Mode == v1alpha1.PauseScaleToZero:
 		message = "all workers are stopped; a group without members loses its committed offsets after the broker's offsets.retention.minutes (7 days by default)"
 	}
 	if p.Until != nil {
@@ -90,10 +93,12 @@ func pausedVerdict(group *v1alpha1.KafkaConsumerGroup, d decision) verdict {
 	return verdict{yes, string(p.Mode), message}
 }
 
-func scalingActive(group *v1alpha1.KafkaConsumerGroup, d decision) verdict {
+func scalingActive(group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, d decision, done applyResult) verdict {
 	switch {
 	case d.blocked != nil:
 		return verdict{no, d.blocked.reason, d.blocked.message}
+	case done.invalid != nil:
+		return verdict{no, done.invalid.reason, done.invalid.message}
 	case d.scale.Reason == autoscale.ReasonPaused:
 		return verdict{no, string(autoscale.ReasonPaused), "a pause is in force"}
 	case group.Spec.Scaling.Mode == v1alpha1.ScalingManual:
@@ -102,13 +107,23 @@ func scalingActive(group *v1alpha1.KafkaConsumerGroup, d decision) verdict {
 		return verdict{notSeen, v1alpha1.ReasonNotSampled, "the first look at the group has not ended yet"}
 	case d.unknown != nil:
 		return verdict{no, string(autoscale.ReasonLagUnknown), "the lag is unknown: the number of workers never goes down until it is known"}
+	case seen.sample.StateErr != nil:
+		return verdict{no, reasonOf(seen.sample.StateErr), "the number of workers is held: " + seen.sample.StateErr.Error()}
 	case d.scale.Reason == autoscale.ReasonNeverJoined:
 		return verdict{no, string(autoscale.ReasonNeverJoined), "the workers are ready and have not joined the group: more of them would not help"}
 	}
 	return verdict{yes, string(autoscale.ReasonLagTarget), "the number of workers follows the lag target"}
 }
 
-func scalingLimited(d decision) verdict {
+func scalingLimited(group *v1alpha1.KafkaConsumerGroup, d decision) verdict {
+	switch {
+	case d.scale.Reason == autoscale.ReasonPaused:
+		return verdict{no, string(autoscale.ReasonPaused), "a pause is in force"}
+	case group.Spec.Scaling.Mode == v1alpha1.ScalingManual:
+		return verdict{no, string(autoscale.ReasonManual), "scaling.mode is Manual"}
+	case d.unknown != nil && d.scale.Limit == autoscale.LimitNone:
+		return verdict{notSeen, string(autoscale.ReasonLagUnknown), "what the lag asks for is unknown"}
+	}
 	switch d.scale.Limit {
 	case autoscale.LimitMaxReplicas:
 		return verdict{yes, v1alpha1.ReasonAtMaxReplicas, "the lag asks for more workers than maxReplicas allows"}
@@ -135,20 +150,18 @@ func (r *KafkaConsumerGroupReconciler) stalled(s *v1alpha1.KafkaConsumerGroupSta
 }
 
 // pastDeadline covers rollouts by the Deployment's own deadline, and scale-ups,
-// which the Deployment does not time, by the time of the last change.
+// which the Deployment does not time, by since when workers are missing.
 func (r *KafkaConsumerGroupReconciler) pastDeadline(s *v1alpha1.KafkaConsumerGroupStatus, seen groupSnapshot, deployment *appsv1.Deployment) bool {
 	if deployment == nil {
 		return false
 	}
 	// Also while the old workers suffice, as they do with maxUnavailable 0.
-	if c := deploymentCondition(deployment, appsv1.DeploymentProgressing); c != nil && c.Reason == "ProgressDeadlineExceeded" {
+	c := deploymentCondition(deployment, appsv1.DeploymentProgressing)
+	if c != nil && c.Reason == "ProgressDeadlineExceeded" && statusIsCurrent(deployment) {
 		return true
 	}
-	if s.AvailableReplicas >= s.DesiredReplicas {
-		return false
-	}
-	settled := s.SettledReplicas != nil && s.AvailableReplicas >= *s.SettledReplicas
-	return settled && s.Scaling.LastScaleTime != nil && seen.now.Sub(s.Scaling.LastScaleTime.Time) >= r.Settings.ProgressDeadline
+	return s.SettledReplicas != nil && s.Scaling.ShortSince != nil &&
+		seen.now.Sub(s.Scaling.ShortSince.Time) >= r.Settings.ProgressDeadline
 }
 
 // reconciling is true while pods of a new template replace the old, and until
@@ -159,18 +172,30 @@ func reconciling(s *v1alpha1.KafkaConsumerGroupStatus, seen groupSnapshot, done 
 		return verdict{no, stalled.reason, "waits for someone to act"}
 	case s.SettledReplicas == nil:
 		return verdict{yes, v1alpha1.ReasonWorkersStarting, "waiting for the first workers" + because(seen.pods, done.deployment)}
-	case rollingOut(done.deployment):
+	case rollingOut(s, done):
 		return verdict{yes, v1alpha1.ReasonRollingOut, "replacing the workers" + because(seen.pods, done.deployment)}
 	}
 	return verdict{no, v1alpha1.ReasonSettled, "the workers run the present template"}
 }
 
-func rollingOut(deployment *appsv1.Deployment) bool {
-	if deployment == nil {
+// rollingOut tells whether old pods are still to be replaced. Until the
+// Deployment's controller has seen the newest spec its status speaks of the one
+// before: then a template that this reconcile changed is a rollout, and
+// otherwise it is as it was.
+func rollingOut(s *v1alpha1.KafkaConsumerGroupStatus, done applyResult) bool {
+	switch deployment := done.deployment; {
+	case deployment == nil || done.rolled:
 		return true
+	case !statusIsCurrent(deployment):
+		return meta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionReconciling)
+	default:
+		c := deploymentCondition(deployment, appsv1.DeploymentProgressing)
+		return c != nil && c.Reason != "NewReplicaSetAvailable" && deployment.Status.UpdatedReplicas < deployment.Status.Replicas
 	}
-	c := deploymentCondition(deployment, appsv1.DeploymentProgressing)
-	return c != nil && c.Reason != "NewReplicaSetAvailable" && deployment.Status.UpdatedReplicas < deployment.Status.Replicas
+}
+
+func statusIsCurrent(deployment *appsv1.Deployment) bool {
+	return deployment.Status.ObservedGeneration >= deployment.Generation
 }
 
 // ready sums up: the generation is applied and as many workers are available as before.

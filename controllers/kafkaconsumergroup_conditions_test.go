@@ -96,6 +96,7 @@ func TestConditions(t *testing.T) {
 			reason: "pods that wait for ten minutes wait for someone",
 			change: func(w *world) {
 				w.before.DesiredReplicas, w.d.scale.Replicas, w.done.replicas = 12, 12, 12
+				w.before.Scaling.ShortSince = &metav1.Time{Time: noon.Add(-10 * time.Minute)}
 				w.done.deployment = deploymentWith(12, 4)
 				w.seen.pods = []corev1.Pod{{Status: corev1.PodStatus{Conditions: []corev1.PodCondition{
 					{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Message: "0/3 nodes are available"},
@@ -176,9 +177,63 @@ func TestConditions(t *testing.T) {
 			reason: "whoever stops a group for days should know what that costs",
 			change: func(w *world) {
 				w.group.Spec.Pause = &v1alpha1.PauseSpec{Mode: v1alpha1.PauseScaleToZero, Reason: "database upgrade"}
-				w.d.scale.Reason = autoscale.ReasonPaused
+				w.d.scale.Reason, w.done.replicas = autoscale.ReasonPaused, 0
 			},
 			kind: v1alpha1.ConditionPaused, status: metav1.ConditionTrue, because: "ScaleToZero", says: "offsets.retention.minutes",
+		},
+		"PauseOfABlockedGroup": {
+			reason: "a pause that can't be applied must not claim that it was",
+			change: func(w *world) {
+				w.group.Spec.Pause = &v1alpha1.PauseSpec{Mode: v1alpha1.PauseScaleToZero}
+				w.d.scale.Reason, w.d.blocked = autoscale.ReasonPaused, &blocked{v1alpha1.ReasonDuplicateGroup, "belongs to shop/older"}
+			},
+			kind: v1alpha1.ConditionPaused, status: metav1.ConditionTrue, because: "ScaleToZero", says: "not stopped",
+		},
+		"NewTemplateJustApplied": {
+			reason: "kubectl wait must not pass on the old template's status",
+			change: func(w *world) {
+				w.done.rolled, w.done.deployment = true, deploymentWith(4, 4)
+				w.done.deployment.Generation = 7
+			},
+			kind: v1alpha1.ConditionReconciling, status: metav1.ConditionTrue, because: v1alpha1.ReasonRollingOut,
+		},
+		"ScaleJustApplied": {
+			reason: "a scale-up that the Deployment's controller hasn't seen yet is still no rollout",
+			change: func(w *world) { w.done.deployment.Generation = 7 },
+			kind:   v1alpha1.ConditionReconciling, status: metav1.ConditionFalse, because: v1alpha1.ReasonSettled,
+		},
+		"MendedAfterDeadline": {
+			reason: "the failure of the old template says nothing about the new",
+			change: func(w *world) {
+				w.done.rolled = true
+				w.done.deployment.Generation = 7
+				w.done.deployment.Status.Conditions[0].Reason = "ProgressDeadlineExceeded"
+			},
+			kind: v1alpha1.ConditionStalled, status: metav1.ConditionFalse, because: v1alpha1.ReasonNothingStalled,
+		},
+		"GroupStateUnread": {
+			reason: "a group whose state can't be read is held, and that is said",
+			change: func(w *world) {
+				w.seen.sample.StateErr = fmt.Errorf("describe group: %w", kafka.ErrUnsupported)
+			},
+			kind: v1alpha1.ConditionScalingActive, status: metav1.ConditionFalse, because: v1alpha1.ReasonUnsupported, says: "describe group",
+		},
+		"ReadinessProbeFails": {
+			reason: "a worker that runs and isn't ready has no waiting container to blame",
+			change: func(w *world) {
+				w.done.deployment = deploymentWith(4, 3)
+				w.seen.pods = []corev1.Pod{{Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{
+					{Name: "worker", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(noon.Add(-time.Minute))}}},
+				}}}}
+				w.d.unknown = &unknown{v1alpha1.ReasonTopicMissing, `topic "x": topic does not exist`}
+			},
+			kind: v1alpha1.ConditionReady, status: metav1.ConditionFalse, because: v1alpha1.ReasonWorkersUnavailable,
+			says: `container "worker" runs and is not ready`,
+		},
+		"LimitUnknown": {
+			reason: "what can't be known isn't claimed",
+			change: func(w *world) { w.d.unknown = &unknown{v1alpha1.ReasonUnreachable, "no broker"} },
+			kind:   v1alpha1.ConditionScalingLimited, status: metav1.ConditionUnknown, because: string(autoscale.ReasonLagUnknown),
 		},
 	}
 	for name, tc := range cases {

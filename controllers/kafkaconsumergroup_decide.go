@@ -76,6 +76,9 @@ func (r *KafkaConsumerGroupReconciler) scaleObservation(group *v1alpha1.KafkaCon
 	o.Lag, o.Unknown = seen.lag.Known()
 	o.Partitions, o.AllTopics = seen.lag.PartitionCounts()
 	o.Rebalancing = seen.sample.State.Rebalancing()
+	if err := seen.sample.StateErr; err != nil {
+		o.StateUnknown = err.Error()
+	}
 	o.NeverJoined = r.neverJoined(seen)
 	return o
 }

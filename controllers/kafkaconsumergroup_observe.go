@@ -10,6 +10,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -37,6 +38,8 @@ type groupSnapshot struct {
 	lag lag.Group
 	// elder is an older object with the same cluster and group, "" when there is none.
 	elder string
+	// elderPending: an older object has the same group id, and its cluster isn't known yet.
+	elderPending bool
 }
 
 // ownership is whose a Deployment of the group's name is.
@@ -65,7 +68,7 @@ func (r *KafkaConsumerGroupReconciler) observe(ctx context.Context, group *v1alp
 	if err := r.listWorkers(ctx, group, &seen); err != nil {
 		return seen, err
 	}
-	seen.elder, err = r.elderOf(ctx, group, seen.clusterID(group))
+	seen.elder, seen.elderPending, err = r.elderOf(ctx, group, seen.clusterID(group))
 	return seen, err
 }
 
@@ -135,31 +138,41 @@ func (r *KafkaConsumerGroupReconciler) listWorkers(ctx context.Context, group *v
 	return nil
 }
 
-// elderOf names the oldest other object with the same cluster and group.
-func (r *KafkaConsumerGroupReconciler) elderOf(ctx context.Context, group *v1alpha1.KafkaConsumerGroup, clusterID string) (string, error) {
+// elderOf names the oldest other object with the same cluster and group, and
+// tells whether an older one may yet turn out to have the same cluster.
+func (r *KafkaConsumerGroupReconciler) elderOf(ctx context.Context, group *v1alpha1.KafkaConsumerGroup, clusterID string) (elder string, pending bool, err error) {
 	var same v1alpha1.KafkaConsumerGroupList
-	err := r.List(ctx, &same, client.MatchingFields{groupIDIndex: group.Spec.GroupID}, client.UnsafeDisableDeepCopy)
+	err = r.List(ctx, &same, client.MatchingFields{groupIDIndex: group.Spec.GroupID}, client.UnsafeDisableDeepCopy)
 	if err != nil {
-		return "", fmt.Errorf("list KafkaConsumerGroups of group %q: %w", group.Spec.GroupID, err)
+		return "", false, fmt.Errorf("list KafkaConsumerGroups of group %q: %w", group.Spec.GroupID, err)
 	}
 	eldest := group
 	for i := range same.Items {
 		other := &same.Items[i]
-		if other.UID != group.UID && other.DeletionTimestamp.IsZero() && sameCluster(group, clusterID, other) && older(other, eldest) {
+		switch {
+		case other.UID == group.UID || !other.DeletionTimestamp.IsZero() || !older(other, eldest):
+		case sameCluster(group, clusterID, other):
 			eldest = other
+		default:
+			pending = pending || clusterPending(other)
 		}
 	}
 	if eldest == group {
-		return "", nil
+		return "", pending, nil
 	}
-	return client.ObjectKeyFromObject(eldest).String(), nil
+	return client.ObjectKeyFromObject(eldest).String(), false, nil
+}
+
+// clusterPending: the first look at the object's cluster has not ended.
+func clusterPending(group *v1alpha1.KafkaConsumerGroup) bool {
+	return group.Status.ClusterID == "" && !meta.IsStatusConditionFalse(group.Status.Conditions, v1alpha1.ConditionKafkaReachable)
 }
 
 // undecided: the first workers wait for the first sample, which comes soon also
 // from a broker that is away. It tells how many they should be, and by the
 // cluster's id whether the group is the younger of two: workers once started stay.
 func (s groupSnapshot) undecided() bool {
-	return !s.sampled && s.owned != ownedByUs && s.owned != ownedByOthers
+	return (!s.sampled || s.elderPending) && s.owned != ownedByUs && s.owned != ownedByOthers
 }
 
 // sameCluster compares cluster ids, and bootstrap servers while an id isn't known.
@@ -180,12 +193,13 @@ func older(a, b *v1alpha1.KafkaConsumerGroup) bool {
 	return a.CreationTimestamp.Before(&b.CreationTimestamp)
 }
 
-// clusterID is the sampled one, the one in status while no sample has it.
+// clusterID is the sampled one, and while no sample has it the one in status,
+// if that is of this very spec.
 func (s groupSnapshot) clusterID(group *v1alpha1.KafkaConsumerGroup) string {
-	if s.sample.ClusterID != "" {
-		return s.sample.ClusterID
+	if s.sample.ClusterID == "" && group.Status.ObservedGeneration == group.Generation {
+		return group.Status.ClusterID
 	}
-	return group.Status.ClusterID
+	return s.sample.ClusterID
 }
 
 // usable tells whether the sample may decide anything: it exists, a broker

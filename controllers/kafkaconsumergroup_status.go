@@ -27,6 +27,9 @@ func (r *KafkaConsumerGroupReconciler) report(
 	ctx context.Context, group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, d decision, done applyResult, m *memory,
 ) (statusResult, error) {
 	before := statusNow(group, m)
+	if e, ok := putBackEvent(done); ok {
+		r.emit(group, e)
+	}
 	if saysNothingNew(group, before, seen, d, done) {
 		return statusResult{}, nil
 	}
@@ -35,10 +38,14 @@ func (r *KafkaConsumerGroupReconciler) report(
 	wrote, err := r.status.write(ctx, group, before, after, m)
 	if wrote.written && err == nil {
 		for _, e := range eventsOf(before, after) {
-			r.Recorder.Eventf(group, nil, e.kind, e.reason, e.action, "%s", e.shortNote())
+			r.emit(group, e)
 		}
 	}
 	return wrote, err
+}
+
+func (r *KafkaConsumerGroupReconciler) emit(group *v1alpha1.KafkaConsumerGroup, e groupEvent) {
+	r.Recorder.Eventf(group, nil, e.kind, e.reason, e.action, "%s", e.shortNote())
 }
 
 // saysNothingNew is true right after a restart, until the first sample: a status
@@ -81,8 +88,16 @@ func setReplicas(s *v1alpha1.KafkaConsumerGroupStatus, seen groupSnapshot, d dec
 	if d.scale.Useful > 0 {
 		s.Scaling.UsefulMembers = d.scale.Useful
 	}
-	if d.blocked != nil {
-		s.Scaling.Reason, s.Scaling.Message = d.blocked.reason, fmt.Sprintf("%d: held: %s", done.replicas, d.blocked.message)
+	for _, b := range []*blocked{d.blocked, done.invalid} {
+		if b != nil {
+			s.Scaling.Reason, s.Scaling.Message = b.reason, fmt.Sprintf("%d: held: %s", done.replicas, b.message)
+		}
+	}
+	switch {
+	case s.AvailableReplicas >= s.DesiredReplicas:
+		s.Scaling.ShortSince = nil
+	case s.Scaling.ShortSince == nil:
+		s.Scaling.ShortSince = &metav1.Time{Time: seen.now}
 	}
 	if done.deployment != nil && (s.AvailableReplicas >= s.DesiredReplicas || (s.SettledReplicas != nil && *s.SettledReplicas > s.DesiredReplicas)) {
 		s.SettledReplicas = ptr.To(s.DesiredReplicas)
@@ -164,6 +179,10 @@ func warningsOf(group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot) []string
 	return warnings[:min(len(warnings), maxWarnings)]
 }
 
+// truncated is the part of a generated name that the API server keeps: 63
+// characters less the five that it adds.
+func truncated(generateName string) string { return generateName[:min(len(generateName), 58)] }
+
 // foreignMembers are members of a settled group that are no workers of ours, by
 // neither client id nor address. A worker that has just gone is still a member
 // in the sample: its client id begins with the name of a ReplicaSet of ours.
@@ -173,7 +192,7 @@ func foreignMembers(seen groupSnapshot) []kafka.Member {
 	}
 	return slices.DeleteFunc(slices.Clone(seen.sample.Members), func(m kafka.Member) bool {
 		return slices.ContainsFunc(seen.replicaSets, func(rs appsv1.ReplicaSet) bool {
-			return strings.HasPrefix(m.ClientID, rs.Name+"-")
+			return strings.HasPrefix(m.ClientID, truncated(rs.Name+"-"))
 		}) || slices.ContainsFunc(seen.pods, func(p corev1.Pod) bool {
 			return p.Name == m.ClientID || (p.Status.PodIP != "" && (m.Host == p.Status.PodIP || m.Host == "/"+p.Status.PodIP))
 		})

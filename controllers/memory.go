@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -16,8 +17,21 @@ type memory struct {
 	uid     types.UID
 	scaling autoscale.State
 	applied applied
+	refused refusal
 	written written
 }
+
+// refusal is what the API server said to an apply, so that the same isn't asked
+// of it again and again.
+type refusal struct {
+	hash string
+	at   time.Time
+	err  error
+}
+
+// askAgain is when a refused apply is tried once more: what refused it may have
+// been a quota or a webhook.
+const askAgain = 5 * time.Minute
 
 // applied is the last Deployment that we applied.
 type applied struct {
@@ -36,6 +50,7 @@ type applied struct {
 type written struct {
 	// before is the resourceVersion that the write replaced.
 	before string
+	at     time.Time
 	status *v1alpha1.KafkaConsumerGroupStatus
 }
 

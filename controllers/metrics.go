@@ -56,6 +56,8 @@ func setMetrics(group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, d decisi
 	if seen.sampled && seen.sample.ConnectionErr == nil { // else the last good values stay, with their time
 		set(lagMessages, float64(messages))
 		set(sampledAt, float64(seen.sample.At.UnixMilli())/1000)
+	}
+	if seen.sampled && seen.sample.ConnectionErr == nil && seen.sample.StateErr == nil {
 		set(members, float64(len(seen.sample.Members)))
 	}
 }

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -51,7 +52,7 @@ func podProblem(pod *corev1.Pod) string {
 	if isReady(pod) || !pod.DeletionTimestamp.IsZero() {
 		return ""
 	}
-	for _, status := range append(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses...) {
+	for _, status := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
 		if problem := containerProblem(status); problem != "" {
 			return problem
 		}
@@ -71,6 +72,8 @@ func containerProblem(status corev1.ContainerStatus) string {
 		return fmt.Sprintf("container %q: image %q can't be pulled", status.Name, status.Image)
 	case last != nil && status.RestartCount > 0:
 		return fmt.Sprintf("container %q keeps ending: %s, exit code %d", status.Name, last.Reason, last.ExitCode)
+	case status.State.Running != nil && !status.Ready:
+		return fmt.Sprintf("container %q runs and is not ready (see its readiness probe and log)", status.Name)
 	case waiting != nil && waiting.Reason != "ContainerCreating" && waiting.Reason != "PodInitializing":
 		return fmt.Sprintf("container %q: %s: %s", status.Name, waiting.Reason, waiting.Message)
 	}

@@ -43,7 +43,7 @@ func (w statusWriter) write(ctx context.Context, group *v1alpha1.KafkaConsumerGr
 	case sameNumbers(before, after):
 		return statusResult{}, nil
 	default:
-		if wait := refreshNumbers - numbersAge(before, w.clock.Now()); wait > 0 {
+		if wait := refreshNumbers - numbersAge(before, m, w.clock.Now()); wait > 0 {
 			return statusResult{retryAfter: wait}, nil
 		}
 		if !w.budget.AllowN(w.clock.Now(), 1) {
@@ -61,7 +61,7 @@ func (w statusWriter) patch(ctx context.Context, group *v1alpha1.KafkaConsumerGr
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("write the status of %q: %w", client.ObjectKeyFromObject(group), err)
 	}
-	m.written = written{before: group.ResourceVersion, status: &after}
+	m.written = written{before: group.ResourceVersion, at: w.clock.Now(), status: &after}
 	return nil
 }
 
@@ -96,12 +96,17 @@ func sameNumbers(a, b v1alpha1.KafkaConsumerGroupStatus) bool {
 	return reflect.DeepEqual(a, b)
 }
 
-// numbersAge is how old the numbers are; without any they are as old as can be.
-func numbersAge(s v1alpha1.KafkaConsumerGroupStatus, now time.Time) time.Duration {
-	if s.Lag == nil {
+// numbersAge is how old the numbers are: since our last write, after a restart
+// since their sample. Without any they are as old as can be.
+func numbersAge(s v1alpha1.KafkaConsumerGroupStatus, m *memory, now time.Time) time.Duration {
+	if m.written.at.IsZero() && s.Lag == nil {
 		return refreshNumbers
 	}
-	age := now.Sub(s.Lag.ObservedAt.Time)
+	since := m.written.at
+	if since.IsZero() {
+		since = s.Lag.ObservedAt.Time
+	}
+	age := now.Sub(since)
 	if age < 0 { // a clock that went back
 		return refreshNumbers
 	}

@@ -92,7 +92,8 @@ type Config struct {
 	RebalanceTimeout time.Duration
 	// GracePeriod is how long the message in hand may take once the context
 	// of Run is done. Committing and leaving come on top, at most 5 s. Default
-	// DefaultGracePeriod, which fits a pod's usual 30 s.
+	// DefaultGracePeriod, which fits a pod's usual 30 s, or MaxProcessingTime
+	// where that is longer, so that a message may always use its whole time.
 	GracePeriod time.Duration
 	// MetadataRefresh is how soon partitions that were added to a topic are
 	// noticed, by one member for the group. Default DefaultMetadataRefresh.
@@ -171,7 +172,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.SessionTimeout = cmp.Or(c.SessionTimeout, DefaultSessionTimeout)
 	c.HeartbeatInterval = cmp.Or(c.HeartbeatInterval, DefaultHeartbeatInterval)
 	c.RebalanceTimeout = cmp.Or(c.RebalanceTimeout, c.MaxProcessingTime+rebalanceReserve)
-	c.GracePeriod = cmp.Or(c.GracePeriod, DefaultGracePeriod)
+	c.GracePeriod = cmp.Or(c.GracePeriod, max(DefaultGracePeriod, c.MaxProcessingTime))
 	c.MetadataRefresh = cmp.Or(c.MetadataRefresh, DefaultMetadataRefresh)
 	c.Logger = cmp.Or(c.Logger, slog.New(slog.NewJSONHandler(os.Stderr, nil)))
 	c.Registry = cmp.Or(c.Registry, newRegistry())

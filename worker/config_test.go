@@ -169,3 +169,13 @@ func TestDefaultsLeaveRoomForTheLongestMessage(t *testing.T) {
 		t.Error("the client id has no default")
 	}
 }
+
+// TestGraceFollowsMaxProcessingTime: a message being handled at SIGTERM may use its whole time.
+func TestGraceFollowsMaxProcessingTime(t *testing.T) {
+	for longest, want := range map[time.Duration]time.Duration{time.Second: DefaultGracePeriod, time.Minute: time.Minute} {
+		config, err := Config{MaxProcessingTime: longest}.withDefaults()
+		if err != nil || config.GracePeriod != want {
+			t.Errorf("with maxProcessingTime %s the grace period is %s, %v; want %s", longest, config.GracePeriod, err, want)
+		}
+	}
+}

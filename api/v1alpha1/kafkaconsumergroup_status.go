@@ -79,6 +79,10 @@ type ScalingStatus struct {
 	// usefulMembers is how many workers the assignor gives a partition; 0 while not known.
 	// +optional
 	UsefulMembers int32 `json:"usefulMembers,omitempty"`
+	// shortSince is since when fewer workers have been available than were asked for; absent while all are there.
+	// A scale-up that takes longer than the manager's progress deadline stalls.
+	// +optional
+	ShortSince *metav1.Time `json:"shortSince,omitempty"`
 	// lastScaleTime is when desiredReplicas last changed.
 	// +optional
 	LastScaleTime *metav1.Time `json:"lastScaleTime,omitempty"`

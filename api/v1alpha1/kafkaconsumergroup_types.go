@@ -17,7 +17,7 @@ import (
 // +kubebuilder:printcolumn:name="Group",type=string,JSONPath=`.spec.groupID`
 // +kubebuilder:printcolumn:name="Replicas",type=string,JSONPath=`.status.replicaSummary`,description="available/desired workers"
 // +kubebuilder:printcolumn:name="Partitions",type=integer,JSONPath=`.status.partitions`
-// +kubebuilder:printcolumn:name="Lag",type=integer,JSONPath=`.status.lag.messages`,description="messages, two significant digits; empty while unknown"
+// +kubebuilder:printcolumn:name="Lag",type=integer,JSONPath=`.status.lag.messages`,description="messages, two significant digits; the last that was known while LagKnown is not True"
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Why",type=string,priority=1,JSONPath=`.status.scaling.message`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
@@ -46,7 +46,8 @@ type KafkaConsumerGroupList struct {
 
 // KafkaConsumerGroupSpec is what a team states about its consumer group.
 //
-// +kubebuilder:validation:XValidation:rule="self.scaling.mode == 'Manual' ? self.replicas >= 1 : self.replicas == 0",message="replicas is computed by Lagrange unless scaling.mode is Manual, which needs at least 1: remove replicas (or set scaling.mode: Manual to fix it by hand; to stop the workers use pause.mode: ScaleToZero)",fieldPath=".replicas"
+// +kubebuilder:validation:XValidation:rule="self.scaling.mode == 'Manual' || self.replicas == 0",message="replicas is computed by Lagrange unless scaling.mode is Manual: remove replicas, or set scaling.mode: Manual to fix it by hand",fieldPath=".replicas"
+// +kubebuilder:validation:XValidation:rule="self.scaling.mode != 'Manual' || self.replicas >= 1",message="scaling.mode Manual needs replicas of at least 1; to stop the workers set pause.mode: ScaleToZero",fieldPath=".replicas"
 type KafkaConsumerGroupSpec struct {
 	// kafka is the cluster that holds the group and its topics.
 	// +required
@@ -112,8 +113,9 @@ type KafkaConnectionSpec struct {
 	BootstrapServers []BootstrapServer `json:"bootstrapServers"`
 
 	// version is the oldest Kafka version among the brokers, such as "3.6.0": it chooses the requests that are
-	// spoken. Default: 3.0.0, the oldest that is supported and enough for everything Lagrange does.
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([3-9]|[1-9][0-9])[.][0-9]{1,3}([.][0-9]{1,3})?$')",message="version must be a Kafka version of 3.0 or newer, such as 3.6.0"
+	// spoken. Without it Lagrange speaks 3.0.0, the oldest that is supported and enough for all it does, and workers
+	// what they choose (3.6.0 on the Go runtime, less with an older broker).
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([3-9]|[1-9][0-9])[.][0-9]{1,3}[.][0-9]{1,3}$')",message="version must be a Kafka version of 3.0.0 or newer in three parts, such as 3.6.0"
 	// +kubebuilder:validation:MaxLength=16
 	// +optional
 	Version string `json:"version,omitempty"`

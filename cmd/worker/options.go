@@ -6,8 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"time"
-
-	"github.com/lagrange-operator/lagrange/worker"
 )
 
 // options are what the reference worker has beside the runtime's settings.
@@ -23,14 +21,14 @@ func parseOptions(args []string, getenv func(string) string) (options, error) {
 	var parsed options
 	flags := flag.NewFlagSet("worker", flag.ContinueOnError)
 	serviceTime, serviceErr := duration(getenv, "WORKER_SERVICE_TIME", 10*time.Millisecond)
-	gracePeriod, graceErr := duration(getenv, "WORKER_GRACE_PERIOD", worker.DefaultGracePeriod)
+	gracePeriod, graceErr := duration(getenv, "WORKER_GRACE_PERIOD", 0)
 	if err := errors.Join(serviceErr, graceErr); err != nil {
 		return options{}, err
 	}
 	flags.DurationVar(&parsed.serviceTime, "service-time", serviceTime,
 		"time to spend on each message, one at a time (WORKER_SERVICE_TIME)")
 	flags.DurationVar(&parsed.gracePeriod, "grace-period", gracePeriod,
-		"time for the message in hand after SIGTERM (WORKER_GRACE_PERIOD)")
+		"time for the message in hand after SIGTERM; 0 is maxProcessingTime, at least 20s (WORKER_GRACE_PERIOD)")
 	flags.StringVar(&parsed.listen, "listen", cmp.Or(getenv("WORKER_LISTEN"), ":8080"),
 		"address of /healthz, /readyz and /metrics (WORKER_LISTEN)")
 	flags.StringVar(&parsed.tallyAddress, "tally", getenv("WORKER_TALLY_ADDR"),

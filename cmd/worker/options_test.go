@@ -4,12 +4,10 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/lagrange-operator/lagrange/worker"
 )
 
 func TestParseOptions(t *testing.T) {
-	defaults := options{serviceTime: 10 * time.Millisecond, listen: ":8080", gracePeriod: worker.DefaultGracePeriod}
+	defaults := options{serviceTime: 10 * time.Millisecond, listen: ":8080"}
 	fromEnvironment := options{serviceTime: time.Second, listen: ":1", gracePeriod: 5 * time.Second, tallyAddress: "host:2"}
 	withFlag := fromEnvironment
 	withFlag.serviceTime = 0

@@ -81,10 +81,16 @@ type Observation struct {
 	WhyUnknown string
 	// Rebalancing: partitions are being moved between members now.
 	Rebalancing bool
+	// StateUnknown says in words why the group's state can't be read, "" when it
+	// was: it may be rebalancing.
+	StateUnknown string
 	// NeverJoined: workers have been ready for a while and the group has
 	// neither members nor commits, so that more workers can't help.
 	NeverJoined bool
 }
+
+// unsettled: partitions are or may be on the move.
+func (o Observation) unsettled() bool { return o.Rebalancing || o.StateUnknown != "" }
 
 func (o Observation) lagKnown() bool { return o.Sampled && o.Unknown == 0 }
 
@@ -113,14 +119,15 @@ type Reason string
 
 // The reasons.
 const (
-	ReasonManual      Reason = "Manual"
-	ReasonPaused      Reason = "Paused"
-	ReasonLagTarget   Reason = "LagTarget"
-	ReasonCoolingDown Reason = "CoolingDown"
-	ReasonRebalancing Reason = "Rebalancing"
-	ReasonLagUnknown  Reason = "LagUnknown"
-	ReasonOnUnknown   Reason = "OnUnknown"
-	ReasonNeverJoined Reason = "NeverJoined"
+	ReasonManual       Reason = "Manual"
+	ReasonPaused       Reason = "Paused"
+	ReasonLagTarget    Reason = "LagTarget"
+	ReasonCoolingDown  Reason = "CoolingDown"
+	ReasonRebalancing  Reason = "Rebalancing"
+	ReasonGroupUnknown Reason = "GroupUnknown"
+	ReasonLagUnknown   Reason = "LagUnknown"
+	ReasonOnUnknown    Reason = "OnUnknown"
+	ReasonNeverJoined  Reason = "NeverJoined"
 )
 
 // Limit is what keeps the count from what lag asks for.

@@ -48,7 +48,7 @@ func (b bounds) clamp(replicas int32) (int32, Limit) {
 // goes down to the one that serves as well, but not in the middle of a rebalance.
 func (b bounds) hold(o Observation) int32 {
 	replicas := o.Replicas
-	if !o.Rebalancing {
+	if !o.unsettled() {
 		replicas = b.roundDown(replicas)
 	}
 	held, _ := b.clamp(replicas)

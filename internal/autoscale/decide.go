@@ -11,7 +11,7 @@ import (
 // lag / MessagesPerReplica rounds up to, raised to a count that makes a
 // difference and kept between the bounds. Up at once; down only when the count
 // was too high for all of ScaleDownAfter, and in one step. While the group
-// rebalances the count is held, since the lag is then of our own making. While
+// rebalances, or may, the count is held, since the lag is then of our own making. While
 // any lag is unknown it never goes down; it goes up only if the known
 // partitions alone ask for it, or by OnUnknown. The user's bounds hold always.
 func Decide(c Config, s State, o Observation, now time.Time) (State, Decision) {
@@ -62,6 +62,8 @@ func byLag(c Config, s State, o Observation, b bounds, now time.Time) (State, De
 		return s, d
 	case o.Rebalancing:
 		d.Replicas, d.Reason = held, ReasonRebalancing
+	case o.StateUnknown != "":
+		d.Replicas, d.Reason = held, ReasonGroupUnknown
 	case wanted > held && o.NeverJoined:
 		d.Replicas, d.Reason = held, ReasonNeverJoined
 	case wanted < held && !s.full(now, c.ScaleDownAfter):
@@ -82,7 +84,7 @@ func byPartialLag(c Config, s State, o Observation, b bounds, now time.Time) Dec
 	if o.Replicas == 0 || b.useful > 0 { // else minReplicas may be more than the partitions can use
 		d.Replicas = max(o.Replicas, b.floor)
 	}
-	if o.Sampled && !o.Rebalancing && !o.NeverJoined {
+	if o.Sampled && !o.unsettled() && !o.NeverJoined {
 		wanted, limit := b.clamp(b.roundUp(needed(c, o.Lag)))
 		if wanted > d.Replicas {
 			d.Replicas, d.Reason, d.Limit = wanted, ReasonLagTarget, limit

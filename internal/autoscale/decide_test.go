@@ -137,6 +137,11 @@ func TestDecideOnce(t *testing.T) {
 			config: config(minMax(3, 0)), state: warm, seen: observed(2, 0, rebalancing), want: 3, why: ReasonLagTarget, limit: LimitMinReplicas,
 			says: "3: 12 partitions, lag 0 at 1,000 a replica needs 1, and minReplicas is 3",
 		},
+		"GroupUnknown": {
+			reason: "a group whose state can't be read may be rebalancing",
+			config: config(), state: warm, seen: observed(2, 9000, func(o *Observation) { o.StateUnknown = "describe group: not authorized" }), want: 2, why: ReasonGroupUnknown,
+			says: "2: held while the state of the group is unknown: describe group: not authorized; 12 partitions, lag 9,000 at 1,000 a replica needs 9",
+		},
 		"NeverJoined": {
 			reason: "workers that don't join can't be helped by more of them",
 			config: config(), state: warm, seen: observed(1, 9000, neverJoined), want: 1, why: ReasonNeverJoined,

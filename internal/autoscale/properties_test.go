@@ -106,7 +106,7 @@ func TestProperties(t *testing.T) {
 		group := layout.Group{Assignor: c.Assignor, Partitions: o.Partitions}
 		if o.lagKnown() {
 			check(d.Replicas <= group.UsefulMembers(), "more members than the assignor gives a partition")
-			check(o.Rebalancing || slices.Contains(group.Counts(), d.Replicas), "a smaller count would serve as well")
+			check(o.unsettled() || slices.Contains(group.Counts(), d.Replicas), "a smaller count would serve as well")
 			more := o
 			more.Lag = o.Lag + 1 + r.Int64N(5000)
 			_, busier := Decide(c, s, more, now)
@@ -114,6 +114,8 @@ func TestProperties(t *testing.T) {
 			continue
 		}
 		check(d.Replicas >= o.Replicas || d.Limit == LimitMaxReplicas, "down while the lag is unknown")
+		raises := c.OnUnknown.MinReplicas > o.Replicas || o.Replicas == 0
+		check(o.Sampled || !o.Exists || raises || d.Replicas <= o.Replicas, "up with nothing known")
 	}
 }
 
@@ -153,7 +155,7 @@ func randomState(r *rand.Rand) State {
 func randomObservation(r *rand.Rand) Observation {
 	o := Observation{
 		Exists: r.IntN(8) != 0, Sampled: r.IntN(8) != 0, AllTopics: true,
-		Rebalancing: r.IntN(6) == 0, NeverJoined: r.IntN(6) == 0,
+		Rebalancing: r.IntN(6) == 0, StateUnknown: []string{"", "", "", "", "denied"}[r.IntN(5)], NeverJoined: r.IntN(6) == 0,
 	}
 	if o.Exists {
 		o.Replicas = r.Int32N(30)

@@ -2,10 +2,8 @@ package autoscale
 
 import (
 	"fmt"
+	"strconv"
 	"time"
-
-	"golang.org/x/text/language"
-	"golang.org/x/text/message"
 
 	"github.com/lagrange-operator/lagrange/internal/lag"
 )
@@ -24,6 +22,8 @@ func why(c Config, o Observation, d Decision, now time.Time) string {
 		return "set by hand (scaling.mode Manual)"
 	case ReasonRebalancing:
 		return "held while the group rebalances; " + demand(c, o)
+	case ReasonGroupUnknown:
+		return "held while the state of the group is unknown: " + o.StateUnknown + "; " + demand(c, o)
 	case ReasonNeverJoined:
 		return "held: the workers are ready, and the group has neither members nor commits"
 	case ReasonCoolingDown:
@@ -50,7 +50,6 @@ func demand(c Config, o Observation) string {
 	for _, p := range o.Partitions {
 		partitions += p
 	}
-	p := message.NewPrinter(language.English)
 	known := "lag"
 	if o.Unknown > 0 {
 		known = "the known lag alone,"
@@ -59,8 +58,17 @@ func demand(c Config, o Observation) string {
 	if partitions == 1 {
 		noun = "partition"
 	}
-	return p.Sprintf("%d %s, %s %d at %d a replica needs %d",
-		partitions, noun, known, lag.Round(o.Lag), c.MessagesPerReplica, needed(c, o.Lag))
+	return fmt.Sprintf("%d %s, %s %s at %s a replica needs %d",
+		partitions, noun, known, grouped(lag.Round(o.Lag)), grouped(c.MessagesPerReplica), needed(c, o.Lag))
+}
+
+// grouped is a count with a comma at each thousand: 5,200.
+func grouped(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
 }
 
 func limited(c Config, o Observation, d Decision) string {

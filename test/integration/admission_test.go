@@ -86,7 +86,7 @@ func TestAdmissionRejects(t *testing.T) {
 
 		"VersionWord": {"not a version", fields{"spec.kafka.version": "latest"}, []string{"spec.kafka.version", "such as 3.6.0"}},
 		"VersionV":    {"Kafka's versions have no v", fields{"spec.kafka.version": "v3.6.0"}, []string{"spec.kafka.version", "such as 3.6.0"}},
-		"VersionOld":  {"older than what is supported", fields{"spec.kafka.version": "2.8.0"}, []string{"spec.kafka.version", "3.0 or newer"}},
+		"VersionOld":  {"older than what is supported", fields{"spec.kafka.version": "2.8.0"}, []string{"spec.kafka.version", "3.0.0 or newer"}},
 
 		"NameLong": {"the names made from it would be too long", fields{"metadata.name": strings.Repeat("a", 53)}, []string{"metadata.name", "at most 52"}},
 		"NameDots": {"a label value and a ConfigMap's name come from it", fields{"metadata.name": "a.b"}, []string{"metadata.name", "DNS label"}},
@@ -106,7 +106,7 @@ func TestAdmissionRejects(t *testing.T) {
 			[]string{"spec.scaling.lagTarget.messagesPerReplica", "greater than or equal to 1"}},
 		"AutoReplicas": {"two would decide", fields{"spec.replicas": int64(3)}, []string{"spec.replicas", "remove replicas", "scaling.mode: Manual"}},
 		"ManualWithoutReplicas": {"nothing to obey", fields{"spec.scaling.mode": "Manual"},
-			[]string{"spec.replicas", "Manual, which needs at least 1", "ScaleToZero"}},
+			[]string{"spec.replicas", "Manual needs replicas of at least 1", "ScaleToZero"}},
 		"ModeUnknown": {"a typo", fields{"spec.scaling.mode": "auto"}, []string{"spec.scaling.mode", `"Auto", "Manual"`}},
 		"OnUnknownAboveMax": {"a floor above the ceiling", fields{"spec.scaling.maxReplicas": int64(2), "spec.scaling.onUnknown": fields{"minReplicas": int64(3)}},
 			[]string{"spec.scaling.onUnknown", "must not be greater than maxReplicas"}},
@@ -155,7 +155,7 @@ func TestAdmissionAccepts(t *testing.T) {
 		"ServerIPv6":       {"in brackets", fields{"spec.kafka.bootstrapServers": list("[2001:db8::1]:9092")}},
 		"ServerIPv4":       {"an address", fields{"spec.kafka.bootstrapServers": list("10.0.0.1:65535", "10.0.0.2:1")}},
 		"ServerUnderscore": {"container names have them", fields{"spec.kafka.bootstrapServers": list("kafka_1:9092")}},
-		"VersionShort":     {"major and minor", fields{"spec.kafka.version": "4.0"}},
+		"Version":          {"three parts", fields{"spec.kafka.version": "4.0.0"}},
 		"VersionTwoDigits": {"some day", fields{"spec.kafka.version": "10.1.2"}},
 		"NameLongest":      {"the limit", fields{"metadata.name": strings.Repeat("a", 52)}},
 		"Sidecar":          {"beside the worker", fields{"spec.workload.template.spec.containers": containers("proxy", "worker")}},
