@@ -17,6 +17,7 @@ import (
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
 	"github.com/lagrange-operator/lagrange/internal/kafka"
 	"github.com/lagrange-operator/lagrange/internal/kafkaadmin"
+	"github.com/lagrange-operator/lagrange/internal/kafkaauth"
 	"github.com/lagrange-operator/lagrange/internal/lag"
 )
 
@@ -74,7 +75,7 @@ func (r *KafkaConsumerGroupReconciler) observe(ctx context.Context, group *v1alp
 
 func subscriptionOf(group *v1alpha1.KafkaConsumerGroup) kafkaadmin.Subscription {
 	return kafkaadmin.Subscription{
-		Connection: kafkaadmin.NewConnection(serversOf(group), group.Spec.Kafka.Version),
+		Connection: kafkaadmin.NewConnection(serversOf(group), group.Spec.Kafka.Version, kafkaauth.Security{}),
 		GroupID:    group.Spec.GroupID,
 		Topics:     topicsOf(group),
 	}

@@ -35,24 +35,88 @@ const (
 	EnvBootstrapServers = "LAGRANGE_BOOTSTRAP_SERVERS"
 	// EnvGroupID is the consumer group.
 	EnvGroupID = "LAGRANGE_GROUP_ID"
-	// EnvTopics is a comma-separated list.
+	// EnvTopics is a comma-separated list; not set with a pattern.
 	EnvTopics = "LAGRANGE_TOPICS"
+	// EnvTopicPattern is a regular expression; not set with a list.
+	EnvTopicPattern = "LAGRANGE_TOPIC_PATTERN"
+
+	// CredentialsPath is the folder in which the files that TLS and SASL name
+	// are mounted, if there are any. They are mounted from the Secrets and
+	// ConfigMaps that the connection names, and change when those do: a worker
+	// reads them again for each connection that it opens.
+	CredentialsPath = "/etc/lagrange-credentials"
 )
 
 // File is the content of worker.json.
 type File struct {
 	// BootstrapServers are the brokers to start from, host:port each.
 	BootstrapServers []string `json:"bootstrapServers"`
+	// TLS is how to encrypt the connection; absent for plain text.
+	TLS *TLS `json:"tls,omitempty"`
+	// SASL is how to authenticate; absent for not at all.
+	SASL *SASL `json:"sasl,omitempty"`
 	// KafkaVersion is the protocol version to speak, such as "3.6.0"; empty
 	// leaves it to the worker.
 	KafkaVersion string `json:"kafkaVersion,omitempty"`
 	// GroupID is the consumer group to join.
 	GroupID string `json:"groupID"`
-	// Topics are the topics to subscribe to, sorted.
-	Topics []string `json:"topics"`
+	// Topics are the topics to subscribe to, sorted; empty with TopicPattern.
+	Topics []string `json:"topics,omitempty"`
+	// TopicPattern is a regular expression (RE2) that matches a whole topic
+	// name; the worker subscribes to all topics of the cluster that match and
+	// are not internal, and looks for new ones every 30 seconds.
+	TopicPattern string `json:"topicPattern,omitempty"`
 	// Consumer is spec.consumer of the KafkaConsumerGroup with its defaults
 	// filled in.
 	Consumer Consumer `json:"consumer"`
+}
+
+// TLS names the files of a TLS connection.
+type TLS struct {
+	// CAFile holds the trusted certificates, PEM; empty trusts the system's.
+	CAFile string `json:"caFile,omitempty"`
+	// CertificateFile and KeyFile are the client's own, PEM; both or neither.
+	CertificateFile string `json:"certificateFile,omitempty"`
+	KeyFile         string `json:"keyFile,omitempty"`
+	// ServerName is the name expected in the brokers' certificates; empty
+	// expects the host that is connected to.
+	ServerName string `json:"serverName,omitempty"`
+}
+
+// SASL is how a worker says who it is. What is secret is named by file.
+type SASL struct {
+	// Mechanism is PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER or AWS_MSK_IAM.
+	Mechanism string `json:"mechanism"`
+	// Username is used when UsernameFile is empty.
+	Username     string `json:"username,omitempty"`
+	UsernameFile string `json:"usernameFile,omitempty"`
+	PasswordFile string `json:"passwordFile,omitempty"`
+	// OAuth is set for OAUTHBEARER, AWS for AWS_MSK_IAM.
+	OAuth *OAuth `json:"oauth,omitempty"`
+	AWS   *AWS   `json:"aws,omitempty"`
+}
+
+// OAuth is the client credentials grant of OAuth 2.0.
+type OAuth struct {
+	TokenEndpoint string   `json:"tokenEndpoint"`
+	Scopes        []string `json:"scopes,omitempty"`
+	Audience      string   `json:"audience,omitempty"`
+	// ClientID is used when ClientIDFile is empty.
+	ClientID         string `json:"clientID,omitempty"`
+	ClientIDFile     string `json:"clientIDFile,omitempty"`
+	ClientSecretFile string `json:"clientSecretFile,omitempty"`
+	// CAFile holds the certificates trusted for the endpoint; empty trusts the system's.
+	CAFile string `json:"caFile,omitempty"`
+}
+
+// AWS are credentials for MSK IAM. Without AccessKeyIDFile the pod's own are
+// used: environment, web identity, instance role.
+type AWS struct {
+	Region              string `json:"region"`
+	RoleARN             string `json:"roleARN,omitempty"`
+	AccessKeyIDFile     string `json:"accessKeyIDFile,omitempty"`
+	SecretAccessKeyFile string `json:"secretAccessKeyFile,omitempty"`
+	SessionTokenFile    string `json:"sessionTokenFile,omitempty"`
 }
 
 // Consumer is how the worker consumes.
@@ -60,6 +124,8 @@ type Consumer struct {
 	// InitialOffset is "earliest" or "latest": where a partition starts when
 	// no partition of its topic has a commit.
 	InitialOffset string `json:"initialOffset"`
+	// IsolationLevel is "read_uncommitted" or "read_committed".
+	IsolationLevel string `json:"isolationLevel"`
 	// Assignment is "range", "roundRobin" or "sticky".
 	Assignment string `json:"assignment"`
 	// MaxProcessingTime is how long handling one message may take, as a Go

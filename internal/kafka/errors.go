@@ -12,6 +12,9 @@ var (
 	ErrTimeout = errors.New("no answer in time")
 	// ErrTopicMissing: the cluster does not know the topic.
 	ErrTopicMissing = errors.New("topic does not exist")
+	// ErrAuthentication: the broker refused who we say we are, or we refused who
+	// it says it is: SASL credentials, client certificate, or its certificate.
+	ErrAuthentication = errors.New("authentication failed")
 	// ErrUnauthorized: the cluster refused the read.
 	ErrUnauthorized = errors.New("not authorized")
 	// ErrUnavailable: a partition has no leader, a coordinator is moving or

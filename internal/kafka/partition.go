@@ -33,3 +33,15 @@ const (
 	// InitialLatest starts at the log end offset.
 	InitialLatest InitialOffset = "latest"
 )
+
+// Isolation is which records a consumer reads.
+type Isolation string
+
+// The isolation levels, in Kafka's words.
+const (
+	// ReadUncommitted reads up to the high watermark, aborted records included.
+	ReadUncommitted Isolation = "read_uncommitted"
+	// ReadCommitted reads up to the last stable offset: the first open
+	// transaction holds back everything after it.
+	ReadCommitted Isolation = "read_committed"
+)

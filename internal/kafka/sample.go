@@ -16,6 +16,9 @@ type GroupSample struct {
 	// else in the sample but GroupID, ClusterID and At is set. It wraps
 	// ErrUnreachable or another of this package's errors.
 	ConnectionErr error
+	// Type is the kind of group, TypeUnknown for one that no broker lists and
+	// with brokers older than 3.8, which do not say it.
+	Type GroupType
 	// State is the group's state, StateUnknown when StateErr is set.
 	State GroupState
 	// StateErr says why state and members could not be read.
@@ -25,13 +28,23 @@ type GroupSample struct {
 	Protocol string
 	// Members are the group's members, sorted by client id, then member id.
 	Members []Member
-	// Topics holds one entry for each topic asked for, sorted by name.
+	// DescribedAt is when Members and Protocol were read. They are read anew
+	// when the group's state or its workers change, and every minute.
+	DescribedAt time.Time
+	// TopicsErr says why the topics that match a topic pattern could not be
+	// listed; then Topics are those of the last time that they could.
+	TopicsErr error
+	// Topics holds one entry for each topic asked for, or that matches the
+	// pattern, sorted by name.
 	Topics []TopicSample
 }
 
 // TopicSample is one topic's share of a GroupSample.
 type TopicSample struct {
 	Name string
+	// ID is the topic's id. A topic that was deleted and created anew under its
+	// old name has another one. Zero when the brokers do not say it.
+	ID TopicID
 	// Err is set when the topic's partitions could not be listed: it wraps
 	// ErrTopicMissing, ErrUnauthorized, ErrUnavailable or ErrTimeout.
 	Err error
@@ -39,16 +52,45 @@ type TopicSample struct {
 	Partitions []PartitionSample
 }
 
-// PartitionSample is the three offsets of one partition. With Err set none of
-// them means anything.
+// TopicID identifies one life of a topic.
+type TopicID [16]byte
+
+// PartitionSample is the offsets of one partition. With Err set nothing else
+// but Partition means anything.
 type PartitionSample struct {
 	Partition int32
 	// Committed is the group's committed offset, NoOffset without a commit.
 	Committed int64
-	// Start is the log start offset, End the log end offset (high watermark).
-	Start, End int64
-	// Err says which of the three could not be read, and why.
+	// Start is the log start offset. It may be as old as a minute: it only grows.
+	Start int64
+	// End is where a consumer of the group's isolation level gets to: the log end
+	// offset (high watermark), or the last stable offset for read_committed.
+	End int64
+	// HighWatermark is the log end offset whatever the isolation level. It is
+	// above End while a transaction is open, and equals End otherwise.
+	HighWatermark int64
+	// OpenSince is since when a transaction has held End back at its present
+	// place, zero while none does. Only known for read_committed.
+	OpenSince time.Time
+	// Appended is when the first record that the group has not consumed was
+	// appended: the one at max(Committed, Start). Zero when Committed is at End.
+	Appended AppendTime
+	// Empty is true when a fetch from the committed offset, at the group's
+	// isolation level, found no record up to End: what is left is transaction
+	// markers, aborted records, or holes that compaction made. False means that
+	// there are records, or that nobody looked yet.
+	Empty bool
+	// Err says which of the offsets could not be read, and why.
 	Err error
+}
+
+// AppendTime is when a record was appended, as the log's growth over time tells.
+type AppendTime struct {
+	// At is the time; zero when it is not known at all.
+	At time.Time
+	// OrEarlier is set when the record is older than everything remembered: then
+	// At is the oldest time remembered.
+	OrEarlier bool
 }
 
 // Member is one member of a consumer group as the coordinator describes it.
@@ -66,17 +108,39 @@ type Member struct {
 // GroupState is the state of a consumer group in the words of Kafka's protocol.
 type GroupState string
 
-// The states of a group. StateUnknown is ours: it could not be read.
+// The states of a group. StateUnknown is ours: it could not be read. A classic
+// group rebalances in PreparingRebalance and CompletingRebalance, one of KIP-848
+// in Assigning and Reconciling.
 const (
 	StateUnknown             GroupState = ""
 	StateEmpty               GroupState = "Empty"
 	StateStable              GroupState = "Stable"
 	StatePreparingRebalance  GroupState = "PreparingRebalance"
 	StateCompletingRebalance GroupState = "CompletingRebalance"
+	StateAssigning           GroupState = "Assigning"
+	StateReconciling         GroupState = "Reconciling"
 	StateDead                GroupState = "Dead"
 )
 
 // Rebalancing tells whether partitions are being moved between members now.
 func (s GroupState) Rebalancing() bool {
-	return s == StatePreparingRebalance || s == StateCompletingRebalance
+	switch s {
+	case StatePreparingRebalance, StateCompletingRebalance, StateAssigning, StateReconciling:
+		return true
+	default:
+		return false
+	}
 }
+
+// GroupType is the kind of group that a broker lists, in its own lower-case words.
+type GroupType string
+
+// The kinds of groups. Lagrange serves classic and consumer groups; share and
+// streams groups have no committed offsets that lag could be counted from.
+const (
+	TypeUnknown  GroupType = ""
+	TypeClassic  GroupType = "classic"
+	TypeConsumer GroupType = "consumer" // KIP-848
+	TypeShare    GroupType = "share"    // KIP-932
+	TypeStreams  GroupType = "streams"  // KIP-1071
+)

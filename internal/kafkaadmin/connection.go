@@ -3,6 +3,9 @@ package kafkaadmin
 import (
 	"slices"
 	"strings"
+
+	"github.com/lagrange-operator/lagrange/internal/kafka"
+	"github.com/lagrange-operator/lagrange/internal/kafkaauth"
 )
 
 // DefaultVersion is the Kafka version spoken when a Connection names none. It
@@ -18,12 +21,14 @@ type Connection struct {
 	// Version is the oldest Kafka version among the brokers, such as "3.6.0".
 	// Empty means DefaultVersion.
 	Version string
+	// Security is how the connection is encrypted and authenticated.
+	Security kafkaauth.Security
 }
 
 // NewConnection makes the connection to a cluster from its bootstrap servers,
 // whose order and repetition make no difference.
-func NewConnection(servers []string, version string) Connection {
-	return Connection{BootstrapServers: strings.Join(sortedSet(servers), ","), Version: version}
+func NewConnection(servers []string, version string, security kafkaauth.Security) Connection {
+	return Connection{BootstrapServers: strings.Join(sortedSet(servers), ","), Version: version, Security: security}
 }
 
 func (c Connection) servers() []string { return strings.Split(c.BootstrapServers, ",") }
@@ -34,9 +39,16 @@ type Subscription struct {
 	Connection Connection
 	// GroupID is the consumer group.
 	GroupID string
-	// Topics are the topics to sample, in any order. At least one: without any
-	// the sample says kafka.ErrInvalid.
+	// Topics are the topics to sample, in any order. At least one, or
+	// TopicPattern: without either the sample says kafka.ErrInvalid.
 	Topics []string
+	// TopicPattern is a regular expression (RE2) that must match the whole name
+	// of a topic. All topics that match and are not internal are sampled, new
+	// ones from within half a minute on. Only with empty Topics.
+	TopicPattern string
+	// Isolation is which records the group's consumers read. Empty means
+	// kafka.ReadUncommitted.
+	Isolation kafka.Isolation
 }
 
 // normalised makes subscriptions that ask for the same equal.
@@ -46,7 +58,8 @@ func (s Subscription) normalised() Subscription {
 }
 
 func (s Subscription) equal(other Subscription) bool {
-	return s.Connection == other.Connection && s.GroupID == other.GroupID && slices.Equal(s.Topics, other.Topics)
+	return s.Connection == other.Connection && s.GroupID == other.GroupID && slices.Equal(s.Topics, other.Topics) &&
+		s.TopicPattern == other.TopicPattern && s.Isolation == other.Isolation
 }
 
 // sortedSet returns the distinct values in order, in a slice of its own.

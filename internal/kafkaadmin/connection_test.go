@@ -22,11 +22,12 @@ import (
 
 	"github.com/lagrange-operator/lagrange/internal/kafka"
 	"github.com/lagrange-operator/lagrange/internal/kafkaadmin"
+	"github.com/lagrange-operator/lagrange/internal/kafkaauth"
 )
 
 func TestNewConnection(t *testing.T) {
 	want := kafkaadmin.Connection{BootstrapServers: "a:9092,b:9092", Version: "3.6.0"}
-	if got := kafkaadmin.NewConnection([]string{"b:9092", "a:9092", "b:9092"}, "3.6.0"); got != want {
+	if got := kafkaadmin.NewConnection([]string{"b:9092", "a:9092", "b:9092"}, "3.6.0", kafkaauth.Security{}); got != want {
 		t.Errorf("got %+v, want order and repetition to make no difference: %+v", got, want)
 	}
 }
@@ -69,7 +70,7 @@ func TestConnectionErr(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			pool := started(t, kafkaadmin.Options{RequestTimeout: 200 * time.Millisecond})
-			connection := kafkaadmin.NewConnection(tc.servers, tc.version)
+			connection := kafkaadmin.NewConnection(tc.servers, tc.version, kafkaauth.Security{})
 			pool.Watch("a", kafkaadmin.Subscription{Connection: connection, GroupID: "billing", Topics: []string{"orders"}})
 
 			sample := sampleOf(t, pool, "a", "a sample", anySample)
@@ -114,7 +115,7 @@ func TestMuteBootstrapServerLeavesTimeForTheNext(t *testing.T) {
 	b := newBroker(t, kfake.NumBrokers(1), kfake.SeedTopics(1, "orders"))
 	last := fmt.Sprintf("localhost:%d", portOf(t, b)) // sorts after the others
 	pool := started(t, kafkaadmin.Options{RequestTimeout: 3 * time.Second})
-	connection := kafkaadmin.NewConnection([]string{muteAddress(t), unusedAddress(t), last}, "")
+	connection := kafkaadmin.NewConnection([]string{muteAddress(t), unusedAddress(t), last}, "", kafkaauth.Security{})
 	pool.Watch("a", kafkaadmin.Subscription{Connection: connection, GroupID: "billing", Topics: []string{"orders"}})
 	if sample := sampleOf(t, pool, "a", "a sample", anySample); !healthy(sample) {
 		t.Errorf("got %+v, want the broker that answers to be found", sample)
@@ -125,7 +126,7 @@ func TestDeadConnectionLeavesOthers(t *testing.T) {
 	b := newBroker(t, kfake.SeedTopics(1, "orders"))
 	pool := started(t, kafkaadmin.Options{RequestTimeout: time.Minute})
 	dead := b.subscription("billing", "orders")
-	dead.Connection = kafkaadmin.NewConnection([]string{muteAddress(t)}, "")
+	dead.Connection = kafkaadmin.NewConnection([]string{muteAddress(t)}, "", kafkaauth.Security{})
 	pool.Watch("dead", dead)
 	pool.Watch("alive", b.subscription("billing", "orders"))
 	sampleOf(t, pool, "alive", "a sample", healthy)
@@ -262,7 +263,7 @@ func TestForgetClosesTheClient(t *testing.T) {
 
 func TestStartEndsWithAllGoroutines(t *testing.T) {
 	b := newBroker(t, kfake.NumBrokers(3), kfake.SeedTopics(6, "orders"))
-	mute := kafkaadmin.NewConnection([]string{muteAddress(t)}, "")
+	mute := kafkaadmin.NewConnection([]string{muteAddress(t)}, "", kafkaauth.Security{})
 	before := goleak.IgnoreCurrent()
 	pool := kafkaadmin.NewPool(kafkaadmin.Options{Interval: 20 * time.Millisecond, RequestTimeout: time.Hour})
 	pool.Watch("a", b.subscription("billing", "orders"))
@@ -273,7 +274,7 @@ func TestStartEndsWithAllGoroutines(t *testing.T) {
 	if sample, known := pool.Latest("mute"); known {
 		t.Errorf("stopping is no failure of the broker's: %+v", sample)
 	}
-	pool.Watch("late", kafkaadmin.Subscription{Connection: kafkaadmin.NewConnection(b.addresses, "3.6.0"), GroupID: "billing", Topics: []string{"orders"}})
+	pool.Watch("late", kafkaadmin.Subscription{Connection: kafkaadmin.NewConnection(b.addresses, "3.6.0", kafkaauth.Security{}), GroupID: "billing", Topics: []string{"orders"}})
 	eventually(t, "the connections to close", func() bool { return b.open.Load() == 0 })
 	goleak.VerifyNone(t, before)
 	if err := pool.Start(t.Context()); err == nil {
@@ -377,7 +378,7 @@ func TestBrokerThatLeftIsHungUpOn(t *testing.T) {
 		}
 	}
 	pool := started(t, kafkaadmin.Options{})
-	connection := kafkaadmin.NewConnection(b.addresses[:1], "")
+	connection := kafkaadmin.NewConnection(b.addresses[:1], "", kafkaauth.Security{})
 	pool.Watch("a", kafkaadmin.Subscription{Connection: connection, GroupID: "billing", Topics: []string{"orders"}})
 	sampleOf(t, pool, "a", "a sample", healthy)
 	if got := b.open.Load(); got != 3 {
@@ -394,7 +395,7 @@ func TestFailingBrokerIsNotTriedInEachCycle(t *testing.T) {
 	var tries atomic.Int64
 	address := closingAddress(t, &tries)
 	pool := started(t, kafkaadmin.Options{Interval: 100 * time.Millisecond})
-	connection := kafkaadmin.NewConnection([]string{address}, "")
+	connection := kafkaadmin.NewConnection([]string{address}, "", kafkaauth.Security{})
 	pool.Watch("a", kafkaadmin.Subscription{Connection: connection, GroupID: "billing", Topics: []string{"orders"}})
 	for range 10 {
 		later(t, pool, "a")

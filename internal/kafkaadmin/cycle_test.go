@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/lagrange-operator/lagrange/internal/kafka"
+	"github.com/lagrange-operator/lagrange/internal/kafkaauth"
 )
 
 // crowd is a client with groups of one topic of 4 partitions on 3 brokers, and
@@ -27,7 +28,7 @@ func crowd(t testing.TB, groups int) (*client, []Subscription, *atomic.Int64) {
 		requests.Add(1)
 		return nil, nil, false
 	})
-	connection := NewConnection(cluster.ListenAddrs(), "")
+	connection := NewConnection(cluster.ListenAddrs(), "", kafkaauth.Security{})
 	subscriptions := make([]Subscription, groups)
 	for i := range subscriptions {
 		subscriptions[i] = Subscription{Connection: connection, GroupID: fmt.Sprintf("group-%d", i), Topics: []string{"orders"}}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/lagrange-operator/lagrange/internal/kafka"
 	"github.com/lagrange-operator/lagrange/internal/kafkaadmin"
+	"github.com/lagrange-operator/lagrange/internal/kafkaauth"
 )
 
 // patience bounds every wait: it is reached only by a test that fails.
@@ -131,7 +132,7 @@ func newBroker(t testing.TB, options ...kfake.Opt) broker {
 }
 
 func (b broker) connection() kafkaadmin.Connection {
-	return kafkaadmin.NewConnection(b.addresses, "")
+	return kafkaadmin.NewConnection(b.addresses, "", kafkaauth.Security{})
 }
 
 func (b broker) subscription(group string, topics ...string) kafkaadmin.Subscription {

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lagrange-operator/lagrange/internal/kafka"
+	"github.com/lagrange-operator/lagrange/internal/kafkaauth"
 )
 
 func TestCallErrorIsTypedAndStable(t *testing.T) {
@@ -219,7 +220,7 @@ func TestBackoff(t *testing.T) {
 
 func TestCandidates(t *testing.T) {
 	c := &client{
-		connection: NewConnection([]string{"b:1", "a:1"}, ""),
+		connection: NewConnection([]string{"b:1", "a:1"}, "", kafkaauth.Security{}),
 		answered:   "n2:1",
 		links:      map[string]*link{"n1:1": nil, "n2:1": nil, "a:1": nil},
 	}
