@@ -176,14 +176,3 @@ func TestFetch(t *testing.T) {
 		t.Errorf("the second time: %v, and it says %q", err, out.String())
 	}
 }
-
-func TestRelease(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "os-release")
-	content := "PRETTY_NAME=\"Ubuntu 24.04.1 LTS\"\nID=ubuntu\nVERSION_ID=\"24.04\"\n"
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if got := release(path); got != "ubuntu-24.04" {
-		t.Errorf("release() = %q", got)
-	}
-}
