@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/lagrange-operator/lagrange/hack/internal/debian"
+	"github.com/lagrange-operator/lagrange/hack/debian"
 )
 
 // Ensure returns the tools of the machine; what it lacks is taken from the cache folder, on Debian and Ubuntu fetched
