@@ -1,6 +1,9 @@
 package kafka
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // GroupSample is what one poll cycle learned about one consumer group. It is
 // immutable once handed out. What could not be read is an error in its place
@@ -70,15 +73,21 @@ type PartitionSample struct {
 	// above End while a transaction is open, and equals End otherwise.
 	HighWatermark int64
 	// OpenSince is since when a transaction has held End back at its present
-	// place, zero while none does. Only known for read_committed.
+	// place, zero while none does. Only known for read_committed, and only from
+	// when the partition was first sampled: after a restart it may be longer.
 	OpenSince time.Time
+	// OpenTransaction names the transaction that holds End back. It is looked up
+	// once it has done so for five minutes; nil before, and where that is not
+	// allowed.
+	OpenTransaction *Transaction
 	// Appended is when the first record that the group has not consumed was
 	// appended: the one at max(Committed, Start). Zero when Committed is at End.
 	Appended AppendTime
-	// Empty is true when a fetch from the committed offset, at the group's
+	// Empty is true when fetches from max(Committed, Start), at the group's
 	// isolation level, found no record up to End: what is left is transaction
 	// markers, aborted records, or holes that compaction made. False means that
-	// there are records, or that nobody looked yet.
+	// there are records, or that nobody looked yet: only where commit and end
+	// stand still is there a look.
 	Empty bool
 	// Err says which of the offsets could not be read, and why.
 	Err error
@@ -91,6 +100,22 @@ type AppendTime struct {
 	// OrEarlier is set when the record is older than everything remembered: then
 	// At is the oldest time remembered.
 	OrEarlier bool
+}
+
+// Transaction is a transaction of a producer.
+type Transaction struct {
+	// ID is the producer's transactional id, empty when the cluster does not say it.
+	ID string
+	// ProducerID is the number that the cluster gave the producer.
+	ProducerID int64
+}
+
+// String names the transaction: `"payments-7" (producer 4002)`.
+func (t Transaction) String() string {
+	if t.ID == "" {
+		return fmt.Sprintf("producer %d", t.ProducerID)
+	}
+	return fmt.Sprintf("%q (producer %d)", t.ID, t.ProducerID)
 }
 
 // Member is one member of a consumer group as the coordinator describes it.
