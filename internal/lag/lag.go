@@ -1,69 +1,65 @@
-// Package lag turns the offsets of a sample into lag. It is pure: a sample in,
-// numbers out, and what is not known stays unknown.
+// Package lag turns the offsets of a sample into lag: in messages, in time, as
+// rates, and as a verdict on each partition. It is pure: samples in, numbers
+// out, and what is not known stays unknown. Of looks at one sample; a History
+// is fed with every sample of a group and says what only time tells.
 package lag
 
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/lagrange-operator/lagrange/internal/kafka"
 )
 
-// Group is the lag of a consumer group at the time of one sample.
-type Group struct {
-	// Topics are sorted by name, one for each topic asked for.
-	Topics []Topic
-}
-
-// Topic is the lag of one topic.
-type Topic struct {
-	Name string
-	// Err says why the topic's partitions are not known; then Partitions is empty.
-	Err error
-	// Partitions are sorted by number.
-	Partitions []Partition
-	// HasCommits tells whether any partition of the topic has a commit.
-	HasCommits bool
-}
-
-// Partition is the lag of one partition.
-type Partition struct {
-	kafka.TopicPartition
-	// Messages is the lag; it means nothing when Err is set.
-	Messages int64
-	// Err says why the lag is unknown.
-	Err error
-}
-
-// Of computes the lag of each partition of the sample.
+// Of computes the lag of each partition of the sample. Rates and health need a
+// History, and so does CommittedAboveEnd.
 //
-// A partition with a commit lags by log end - max(committed, log start): what
-// retention removed is not work any more. Committed above log end (topic
-// re-created or truncated) is no negative work but none. A partition without
-// commit counts from initial; if other partitions of its topic have commits it
-// was added later and counts from log start, as the worker starts it.
+// A partition with a commit lags by End - max(committed, log start): what
+// retention removed is not work any more. Committed above End is no negative
+// work but none. What a fetch found to hold no record (Empty) is none either.
+// A partition without commit counts from initial; if other partitions of its
+// topic have commits it was added later and counts from log start, as the
+// worker starts it.
 //
 // Example: start 100, end 150. Committed 120 is a lag of 30, committed 40 a lag
 // of 50, no commit and latest 0, no commit and a committed sibling 50.
 func Of(sample kafka.GroupSample, initial kafka.InitialOffset) Group {
-	group := Group{Topics: make([]Topic, 0, len(sample.Topics))}
-	for _, topic := range sample.Topics {
-		group.Topics = append(group.Topics, ofTopic(topic, initial))
+	return of(sample, initial, &room{})
+}
+
+func of(sample kafka.GroupSample, initial kafka.InitialOffset, in *room) Group {
+	group := Group{
+		At:     sample.At,
+		Err:    cmp.Or(sample.ConnectionErr, sample.TopicsErr),
+		Topics: in.take(sample.Topics),
 	}
+	for i, topic := range sample.Topics {
+		group.Topics[i] = ofTopic(topic, sample.At, initial, in)
+	}
+	group.setOwners(sample.Members)
 	return group
 }
 
-func ofTopic(sample kafka.TopicSample, initial kafka.InitialOffset) Topic {
+func ofTopic(sample kafka.TopicSample, at time.Time, initial kafka.InitialOffset, in *room) Topic {
 	topic := Topic{Name: sample.Name, Err: sample.Err}
 	if sample.Err != nil {
 		return topic
 	}
-	for _, p := range sample.Partitions {
+	for i := range sample.Partitions {
+		p := &sample.Partitions[i]
 		topic.HasCommits = topic.HasCommits || (p.Err == nil && p.Committed >= 0)
 	}
 	siblings := siblingsOf(sample, topic.HasCommits)
-	for _, p := range sample.Partitions {
-		topic.Partitions = append(topic.Partitions, ofPartition(sample.Name, p, initial, siblings))
+	topic.Partitions = in.partitions(len(sample.Partitions))
+	for i := range sample.Partitions {
+		p, out := &sample.Partitions[i], &topic.Partitions[i]
+		out.TopicPartition = kafka.TopicPartition{Topic: sample.Name, Partition: p.Partition}
+		out.Messages, out.Err = messagesOf(p, initial, siblings)
+		if out.Err == nil {
+			out.Behind = ageOf(p, out.Messages, at)
+			out.Anomaly = belowStart(p)
+		}
 	}
 	return topic
 }
@@ -87,100 +83,56 @@ func siblingsOf(sample kafka.TopicSample, hasCommits bool) siblings {
 	return noneCommitted
 }
 
-func ofPartition(topic string, p kafka.PartitionSample, initial kafka.InitialOffset, siblings siblings) Partition {
-	out := Partition{TopicPartition: kafka.TopicPartition{Topic: topic, Partition: p.Partition}, Err: p.Err}
-	if p.Err != nil {
-		return out
-	}
+func messagesOf(p *kafka.PartitionSample, initial kafka.InitialOffset, siblings siblings) (int64, error) {
 	from := p.Committed
-	if from < 0 {
-		if initial == kafka.InitialLatest && siblings == commitsUnread {
-			out.Err = errSiblingsUnread
-			return out
-		}
-		from = startOf(p, initial, siblings)
+	switch {
+	case p.Err != nil:
+		return 0, p.Err
+	case p.Start < 0 || p.End < p.Start || p.Committed < kafka.NoOffset:
+		return 0, errNoSuchLog
+	case p.Empty:
+		return 0, nil
+	case from == kafka.NoOffset && initial == kafka.InitialLatest && siblings == commitsUnread:
+		return 0, errSiblingsUnread
+	case from == kafka.NoOffset && initial == kafka.InitialLatest && siblings == noneCommitted:
+		from = p.End
 	}
-	out.Messages = max(0, p.End-max(from, p.Start))
-	return out
+	return max(0, p.End-max(from, p.Start)), nil
 }
 
-func startOf(p kafka.PartitionSample, initial kafka.InitialOffset, siblings siblings) int64 {
-	if initial == kafka.InitialLatest && siblings == noneCommitted {
-		return p.End
+// belowStart is told by one sample: a log start never goes back.
+func belowStart(p *kafka.PartitionSample) Anomaly {
+	if p.Committed >= 0 && p.Committed < p.Start {
+		return CommittedBelowStart
 	}
-	return p.Start
+	return ""
 }
 
-// Known is the lag over the partitions that are known, and the number of
-// partitions and topics that are not. Unknown 0 means that Messages is the
-// group's lag.
-func (g Group) Known() (messages int64, unknown int) {
-	for _, t := range g.Topics {
-		if t.Err != nil {
-			unknown++
-		}
-		for _, p := range t.Partitions {
-			if p.Err != nil {
-				unknown++
-				continue
+// setOwners tells each partition which member has it.
+func (g Group) setOwners(members []kafka.Member) {
+	for _, m := range members {
+		name := cmp.Or(m.ClientID, m.ID)
+		topic := 0 // assigned partitions are sorted, and so are topics
+		for _, tp := range m.Assigned {
+			for topic < len(g.Topics) && g.Topics[topic].Name < tp.Topic {
+				topic++
 			}
-			messages += p.Messages
-		}
-	}
-	return messages, unknown
-}
-
-// PartitionCounts is the number of partitions of each topic; complete is false
-// when a topic's partitions are not known.
-func (g Group) PartitionCounts() (counts []int32, complete bool) {
-	complete = len(g.Topics) > 0
-	for _, t := range g.Topics {
-		complete = complete && t.Err == nil
-		counts = append(counts, int32(len(t.Partitions)))
-	}
-	return counts, complete
-}
-
-// HasCommits tells whether the group has committed on any partition.
-func (g Group) HasCommits() bool {
-	return slices.ContainsFunc(g.Topics, func(t Topic) bool { return t.HasCommits })
-}
-
-// FirstErr is the first reason why some lag is unknown, topics first, nil when all is known.
-func (g Group) FirstErr() error {
-	for _, t := range g.Topics {
-		if t.Err != nil {
-			return t.Err
-		}
-	}
-	for _, t := range g.Topics {
-		for _, p := range t.Partitions {
-			if p.Err != nil {
-				return p.Err
+			if topic == len(g.Topics) {
+				break
+			}
+			if p := g.Topics[topic].partition(tp); p != nil {
+				p.Owner = name
 			}
 		}
 	}
-	return nil
 }
 
-// Worst are the at most n known partitions with the most lag, most first, those without lag left out.
-func (g Group) Worst(n int) []Partition {
-	var lagging []Partition
-	for _, t := range g.Topics {
-		for _, p := range t.Partitions {
-			if p.Err == nil && p.Messages > 0 {
-				lagging = append(lagging, p)
-			}
-		}
+// partition is nil when the topic is another one, or has no such partition. A
+// topic's partitions are complete, so that each is at its own number.
+func (t Topic) partition(tp kafka.TopicPartition) *Partition {
+	at := int(tp.Partition)
+	if t.Name != tp.Topic || at < 0 || at >= len(t.Partitions) || t.Partitions[at].Partition != tp.Partition {
+		return nil
 	}
-	slices.SortFunc(lagging, func(a, b Partition) int {
-		return cmp.Or(cmp.Compare(b.Messages, a.Messages), a.Compare(b.TopicPartition))
-	})
-	return lagging[:min(n, len(lagging))]
-}
-
-// Known is the topic's lag; ok is false while any of it is unknown.
-func (t Topic) Known() (messages int64, ok bool) {
-	messages, unknown := Group{Topics: []Topic{t}}.Known()
-	return messages, unknown == 0
+	return &t.Partitions[at]
 }

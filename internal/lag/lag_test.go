@@ -3,6 +3,7 @@ package lag
 import (
 	"errors"
 	"fmt"
+	"math"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -19,6 +20,10 @@ func topic(partitions ...[3]int64) kafka.TopicSample {
 		t.Partitions = append(t.Partitions, kafka.PartitionSample{Partition: int32(i), Committed: p[0], Start: p[1], End: p[2]})
 	}
 	return t
+}
+
+func topicOf(partitions ...kafka.PartitionSample) kafka.TopicSample {
+	return kafka.TopicSample{Name: "orders", Partitions: partitions}
 }
 
 func unread(t kafka.TopicSample, partition int) kafka.TopicSample {
@@ -49,6 +54,26 @@ func TestOf(t *testing.T) {
 		"AboveLogEnd": {
 			reason: "a re-created topic is no negative work",
 			topic:  topic([3]int64{900, 0, 150}), initial: kafka.InitialEarliest, want: []int64{0},
+		},
+		"AboveStableOffset": {
+			reason: "a commit of read_uncommitted times, above the last stable offset: nothing to read until the transaction ends",
+			topic:  topicOf(kafka.PartitionSample{Committed: 145, Start: 100, End: 140, HighWatermark: 150}), initial: kafka.InitialEarliest, want: []int64{0},
+		},
+		"Empty": {
+			reason: "transaction markers up to the end are no work",
+			topic:  topicOf(kafka.PartitionSample{Committed: 147, Start: 100, End: 150, Empty: true}), initial: kafka.InitialEarliest, want: []int64{0},
+		},
+		"EndBelowStart": {
+			reason: "the log lost its tail between two reads: neither 0 nor -40 is known",
+			topic:  topic([3]int64{120, 100, 60}), initial: kafka.InitialEarliest, want: []int64{unknown},
+		},
+		"NegativeStart": {
+			reason: "no log has such an offset",
+			topic:  topic([3]int64{120, -1, 150}), initial: kafka.InitialEarliest, want: []int64{unknown},
+		},
+		"NegativeCommit": {
+			reason: "-1 is no commit, -2 is nonsense",
+			topic:  topic([3]int64{-2, 100, 150}), initial: kafka.InitialEarliest, want: []int64{unknown},
 		},
 		"NoCommitEarliest": {
 			reason: "everything that is there",
@@ -109,6 +134,20 @@ func TestKnown(t *testing.T) {
 	if _, ok := group.Topics[0].Known(); ok {
 		t.Error("a topic with an unread partition has a lag")
 	}
+	if messages, unknown := Of(kafka.GroupSample{ConnectionErr: kafka.ErrUnreachable}, kafka.InitialEarliest).Known(); messages != 0 || unknown != 1 {
+		t.Errorf("Known() without a broker = %d, %d; want one unknown", messages, unknown)
+	}
+	older := kafka.GroupSample{TopicsErr: errLeader, Topics: []kafka.TopicSample{topic([3]int64{120, 100, 150})}}
+	if messages, unknown := Of(older, kafka.InitialEarliest).Known(); messages != 30 || unknown != 1 {
+		t.Errorf("Known() with an older list of topics = %d, %d; want 30 and one unknown: there may be more topics", messages, unknown)
+	}
+	if counts, complete := Of(older, kafka.InitialEarliest).PartitionCounts(); complete || !cmp.Equal(counts, []int32{1}) {
+		t.Errorf("PartitionCounts() with an older list of topics = %v, %t; want 1, not complete", counts, complete)
+	}
+	huge := Of(kafka.GroupSample{Topics: []kafka.TopicSample{topic([3]int64{0, 0, math.MaxInt64}, [3]int64{0, 0, math.MaxInt64})}}, kafka.InitialEarliest)
+	if messages, _ := huge.Known(); messages != math.MaxInt64 {
+		t.Errorf("Known() of two logs of 2^63-1 messages = %d; want no overflow", messages)
+	}
 	if counts, complete := (Group{}).PartitionCounts(); complete || len(counts) != 0 {
 		t.Errorf("PartitionCounts() of no sample = %v, %t; want none, not complete", counts, complete)
 	}
@@ -135,25 +174,38 @@ func TestRound(t *testing.T) {
 	}
 }
 
-// FuzzPartition: lag is never negative, never more than the log holds, and unknown never becomes a number.
-func FuzzPartition(f *testing.F) {
-	f.Add(int64(120), int64(100), int64(150), false, true)
-	f.Add(int64(-1), int64(0), int64(0), false, false)
-	f.Fuzz(func(t *testing.T, committed, start, end int64, broken, latest bool) {
-		if start < 0 || end < start {
-			return // no such log
+func TestOwners(t *testing.T) {
+	refunds := topic([3]int64{0, 0, 9})
+	refunds.Name = "refunds"
+	incomplete := topicOf(kafka.PartitionSample{Partition: 1})
+	incomplete.Name = "sales"
+	group := Of(kafka.GroupSample{
+		Topics: []kafka.TopicSample{topic([3]int64{0, 0, 9}, [3]int64{0, 0, 9}, [3]int64{0, 0, 9}), refunds, incomplete},
+		Members: []kafka.Member{
+			{ID: "worker-0-f3", ClientID: "worker-0", Assigned: []kafka.TopicPartition{{Topic: "audit"}, {Topic: "orders", Partition: 2}, {Topic: "orders", Partition: 7}, {Topic: "orders", Partition: -1}, {Topic: "refunds"}, {Topic: "sales"}, {Topic: "zebra"}}},
+			{ID: "nameless-1", Assigned: []kafka.TopicPartition{{Topic: "orders"}}},
+		},
+	}, kafka.InitialEarliest)
+	var got []string
+	group.partitions(func(p *Partition) { got = append(got, p.String()+" "+p.Owner) })
+	want := []string{"orders-0 nameless-1", "orders-1 ", "orders-2 worker-0", "refunds-0 worker-0", "sales-1 "}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("client id, else member id; partitions that are no topic's of ours are passed over: -want +got:\n%s", diff)
+	}
+}
+
+func TestBelowStart(t *testing.T) {
+	group := Of(kafka.GroupSample{Topics: []kafka.TopicSample{
+		topic([3]int64{99, 100, 150}, [3]int64{100, 100, 150}, [3]int64{-1, 100, 150}),
+	}}, kafka.InitialEarliest)
+	var got []kafka.TopicPartition
+	for _, p := range group.Anomalies() {
+		got = append(got, p.TopicPartition)
+		if p.Anomaly != CommittedBelowStart {
+			t.Errorf("%s: anomaly %q", p.TopicPartition, p.Anomaly)
 		}
-		sample := topic([3]int64{max(committed, -1), start, end})
-		if broken {
-			sample = unread(sample, 0)
-		}
-		initial := kafka.InitialEarliest
-		if latest {
-			initial = kafka.InitialLatest
-		}
-		p := Of(kafka.GroupSample{Topics: []kafka.TopicSample{sample}}, initial).Topics[0].Partitions[0]
-		if (p.Err != nil) != broken || p.Messages < 0 || p.Messages > end-start || (broken && p.Messages != 0) {
-			t.Fatalf("committed %d, start %d, end %d, broken %t: %+v", committed, start, end, broken, p)
-		}
-	})
+	}
+	if diff := cmp.Diff([]kafka.TopicPartition{{Topic: "orders"}}, got); diff != "" {
+		t.Errorf("99 is below 100; 100 and no commit are not: -want +got:\n%s", diff)
+	}
 }
