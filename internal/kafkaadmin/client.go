@@ -2,10 +2,11 @@ package kafkaadmin
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -13,61 +14,83 @@ import (
 	"github.com/lagrange-operator/lagrange/internal/kafka"
 )
 
-// client is one connection's way to a Kafka cluster. Its poller alone uses it,
-// one cycle after another; only links are used from several goroutines.
+// client is one connection's way to a Kafka cluster. Its lanes use it at the
+// same time, each for its own groups.
 type client struct {
 	connection Connection
 	config     *sarama.Config
 	invalid    error // why config could not be made
 	timeout    time.Duration
+	patience   time.Duration
 	retry      backoff
+	meters     *meters
 	life       context.Context
+	closing    sync.WaitGroup // links on their way out
+	book       *logBook
+	patterns   patterns
+	opened     atomic.Int64 // connections so far
 
-	links     map[string]*link // by address
-	closing   sync.WaitGroup   // links on their way out
-	answered  string           // the address that answered metadata last
-	clusterID string           // as last learned
-
-	coordinators map[string]int32 // node by group, as last learned
+	mu        sync.Mutex         // guards what follows, and what it holds
+	links     map[string]*link   // by address
+	answered  string             // the address that answered metadata last
+	clusterID string             // as last learned
+	memories  map[string]*memory // by group
 }
 
 // newClient makes a client that connects when it is first used. The end of life
 // ends what is under way.
 func newClient(life context.Context, connection Connection, options Options) *client {
-	config, err := newConfig(connection.Version, options.RequestTimeout)
+	config, err := newConfig(connection, options.RequestTimeout)
+	if err == nil && options.meters != nil {
+		config.MetricRegistry = countedMetrics{meters: options.meters}
+	}
 	return &client{
 		connection: connection,
 		config:     config,
 		invalid:    err,
 		timeout:    options.RequestTimeout,
+		patience:   patienceOf(options),
 		// A failing broker is tried in every cycle at first, then every sixth.
-		retry:        backoff{first: options.Interval / 2, most: 6 * options.Interval},
-		life:         life,
-		links:        map[string]*link{},
-		coordinators: map[string]int32{},
+		retry:    backoff{first: options.Interval / 2, most: 6 * options.Interval},
+		meters:   options.meters,
+		life:     life,
+		links:    map[string]*link{},
+		memories: map[string]*memory{},
+		book:     newLogBook(),
 	}
 }
 
 // close ends the connections, and what is under way on them.
 func (c *client) close() {
-	for _, l := range c.links {
-		l.close()
-	}
+	c.keepOnly(nil)
 	c.closing.Wait()
 }
 
-// link returns the way to an address. Only the poller's goroutine calls it.
+// link returns the way to an address.
 func (c *client) link(address string) *link {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	l, known := c.links[address]
 	if !known {
 		l = newLink(c.life, address, *c.config, c.retry)
+		l.patience, l.meters, l.opened = c.patience, c.meters, &c.opened
 		c.links[address] = l
 	}
 	return l
 }
 
+// anyLink is the way to a broker that is known to answer.
+func (c *client) anyLink() *link {
+	c.mu.Lock()
+	address := c.answered
+	c.mu.Unlock()
+	return c.link(address)
+}
+
 // keepOnly closes the links to addresses that are no longer in use.
 func (c *client) keepOnly(addresses []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for address, l := range c.links {
 		if !slices.Contains(addresses, address) {
 			delete(c.links, address)
@@ -76,44 +99,85 @@ func (c *client) keepOnly(addresses []string) {
 	}
 }
 
+// outcome is one subscription's sample. slow tells whether it needs a broker
+// that takes longer to answer than a cycle in a hurry waits.
+type outcome struct {
+	sample kafka.GroupSample
+	slow   bool
+}
+
 // sample runs one poll cycle for the subscriptions and returns a sample for
 // each, in their order, and the connection's error if there was no cycle.
-func (c *client) sample(ctx context.Context, subscriptions []Subscription) ([]kafka.GroupSample, error) {
+func (c *client) sample(ctx context.Context, subscriptions []Subscription) ([]outcome, error) {
+	subscriptions, topicsErrs := c.resolve(ctx, subscriptions)
 	cluster, err := c.locate(ctx, topicsOf(subscriptions))
 	if err != nil {
 		return c.unsampled(subscriptions, err), err
 	}
+	opened := c.opened.Load()
 	groups := c.readGroups(ctx, cluster, wantedBy(subscriptions, cluster))
-	offsets := c.readLogs(ctx, cluster)
-	report := report{cluster: cluster, groups: groups, offsets: offsets, at: time.Now()}
-	samples := make([]kafka.GroupSample, len(subscriptions))
-	for i, s := range subscriptions {
-		samples[i] = report.sample(s)
+	logs := c.readLogs(ctx, cluster, subscriptions)
+	if err := c.sameCluster(ctx, cluster, opened); err != nil {
+		return c.unsampled(subscriptions, err), err
 	}
-	return samples, nil
+	report := report{cluster: cluster, groups: groups, logs: logs, at: time.Now()}
+	outcomes := report.outcomes(subscriptions, topicsErrs)
+	c.meters.refused(outcomes)
+	if slow := c.slowBrokers(cluster); len(slow) > 0 {
+		for i := range outcomes {
+			outcomes[i].slow = c.needs(slow, cluster, subscriptions[i])
+		}
+	}
+	return outcomes, nil
 }
 
-func (c *client) unsampled(subscriptions []Subscription, err error) []kafka.GroupSample {
+func (c *client) unsampled(subscriptions []Subscription, err error) []outcome {
 	now := time.Now()
-	samples := make([]kafka.GroupSample, len(subscriptions))
+	id, slow := c.lastClusterID(), errors.Is(err, kafka.ErrTimeout)
+	outcomes := make([]outcome, len(subscriptions))
 	for i, s := range subscriptions {
-		samples[i] = kafka.GroupSample{GroupID: s.GroupID, ClusterID: c.clusterID, At: now, ConnectionErr: err}
+		outcomes[i] = outcome{kafka.GroupSample{GroupID: s.GroupID, ClusterID: id, At: now, ConnectionErr: err}, slow}
 	}
-	return samples
+	return outcomes
+}
+
+func (c *client) lastClusterID() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.clusterID
+}
+
+// slowBrokers are the brokers that took too long for a hurry last time.
+func (c *client) slowBrokers(known *cluster) map[int32]bool {
+	slow := map[int32]bool{}
+	for node, broker := range known.brokers {
+		if broker.late() {
+			slow[node] = true
+		}
+	}
+	return slow
+}
+
+// needs tells whether one of the brokers coordinates the subscription's group
+// or leads a partition of its topics.
+func (c *client) needs(brokers map[int32]bool, known *cluster, s Subscription) bool {
+	for _, name := range s.Topics {
+		for _, p := range known.topics[name].partitions {
+			if brokers[p.leader] {
+				return true
+			}
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return brokers[c.remembered(s.GroupID).coordinator]
 }
 
 // keepGroups forgets what is known of groups that nobody asks for any more.
-func (c *client) keepGroups(subscriptions []Subscription) {
-	used := map[string]bool{}
-	for _, s := range subscriptions {
-		used[s.GroupID] = true
-	}
-	maps.DeleteFunc(c.coordinators, func(id string, _ int32) bool { return !used[id] })
-}
-
-// step bounds one step of a cycle.
-func (c *client) step(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, c.timeout)
+func (c *client) keepGroups(used map[string]bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	maps.DeleteFunc(c.memories, func(id string, _ *memory) bool { return !used[id] })
 }
 
 func topicsOf(subscriptions []Subscription) []string {
@@ -141,22 +205,4 @@ func wantedBy(subscriptions []Subscription, cluster *cluster) wanted {
 		}
 	}
 	return all
-}
-
-func newConfig(version string, timeout time.Duration) (*sarama.Config, error) {
-	if version == "" {
-		version = DefaultVersion
-	}
-	parsed, err := sarama.ParseKafkaVersion(version)
-	if err != nil {
-		return nil, fmt.Errorf("read the Kafka version %q: %w", version, kafka.ErrInvalid)
-	}
-	config := sarama.NewConfig()
-	config.Version = parsed
-	config.ClientID = "lagrange"
-	config.Net.DialTimeout = timeout
-	config.Net.ReadTimeout = timeout
-	config.Net.WriteTimeout = timeout
-	config.MetricRegistry = noMetrics{}
-	return config, nil
 }

@@ -8,18 +8,19 @@ import (
 	"github.com/lagrange-operator/lagrange/internal/kafkaauth"
 )
 
-// DefaultVersion is the Kafka version spoken when a Connection names none. It
-// is the oldest that is supported: the first whose OffsetFetch takes many
-// groups (KIP-709). Nothing newer is needed, and newer brokers still speak it.
-const DefaultVersion = "3.0.0"
+// DefaultVersion is the newest Kafka version spoken when a Connection names
+// none. Each broker is asked first what it speaks, and nothing newer is sent to
+// it: with one of 3.0 every request has the form that 3.0 knows.
+const DefaultVersion = "4.2.0"
 
 // Connection is what distinguishes clients: equal connections share one client
 // and one poll cycle. It is comparable; build it with NewConnection.
 type Connection struct {
 	// BootstrapServers are "host:port" addresses, sorted and comma-joined.
 	BootstrapServers string
-	// Version is the oldest Kafka version among the brokers, such as "3.6.0".
-	// Empty means DefaultVersion.
+	// Version is the newest Kafka version to speak, such as "3.6.0", for brokers,
+	// or what stands before them, that claim to speak more than they do. Empty
+	// means DefaultVersion.
 	Version string
 	// Security is how the connection is encrypted and authenticated.
 	Security kafkaauth.Security

@@ -4,96 +4,197 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/lagrange-operator/lagrange/internal/kafka"
 	"github.com/lagrange-operator/lagrange/internal/kafkaauth"
 )
 
-// crowd is a client with groups of one topic of 4 partitions on 3 brokers, and
-// the number of requests that the brokers got so far.
-func crowd(t testing.TB, groups int) (*client, []Subscription, *atomic.Int64) {
+// shape is how large a crowd is: group i is on 1 to 3 of the topics.
+type shape struct{ groups, topics, partitions, metadata int }
+
+func (s shape) topicsOf(i int) []string {
+	var names []string
+	for n := range 1 + i%3 {
+		names = append(names, fmt.Sprintf("topic-%d", (i+n)%s.topics))
+	}
+	return names
+}
+
+// crowd are groups with commits on a cluster of 3 brokers.
+type crowd struct {
+	*kfake.Cluster
+	shape         shape
+	connection    Connection
+	subscriptions []Subscription
+
+	mu       sync.Mutex
+	requests map[string]int // by API, as the brokers got them
+}
+
+func newCrowd(t testing.TB, s shape) *crowd {
 	t.Helper()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.SeedTopics(4, "orders"))
+	names := make([]string, s.topics)
+	for i := range names {
+		names[i] = fmt.Sprintf("topic-%d", i)
+	}
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.SeedTopics(int32(s.partitions), names...))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(cluster.Close)
-	requests := new(atomic.Int64)
-	cluster.Control(func(kmsg.Request) (kmsg.Response, error, bool) {
-		requests.Add(1)
+	c := &crowd{Cluster: cluster, shape: s, connection: NewConnection(cluster.ListenAddrs(), "", kafkaauth.Security{}), requests: map[string]int{}}
+	c.commit(t)
+	for i := range s.groups {
+		c.subscriptions = append(c.subscriptions, Subscription{Connection: c.connection, GroupID: groupName(i), Topics: sortedSet(s.topicsOf(i))})
+	}
+	cluster.Control(func(request kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.requests[kmsg.NameForKey(request.Key())]++
 		return nil, nil, false
 	})
-	connection := NewConnection(cluster.ListenAddrs(), "", kafkaauth.Security{})
-	subscriptions := make([]Subscription, groups)
-	for i := range subscriptions {
-		subscriptions[i] = Subscription{Connection: connection, GroupID: fmt.Sprintf("group-%d", i), Topics: []string{"orders"}}
-	}
-	life, end := context.WithCancel(context.Background())
-	client := newClient(life, connection, Options{}.withDefaults())
-	t.Cleanup(client.close)
-	t.Cleanup(end)
-	sampleAll(t, client, subscriptions) // connects, and looks up the coordinators
-	return client, subscriptions, requests
+	return c
 }
 
-func sampleAll(t testing.TB, client *client, subscriptions []Subscription) {
+func groupName(i int) string { return fmt.Sprintf("group-%d", i) }
+
+func (c *crowd) commit(t testing.TB) {
 	t.Helper()
-	samples, err := client.sample(context.Background(), subscriptions)
+	client, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range samples {
-		if s.StateErr != nil || len(s.Topics[0].Partitions) != 4 || s.Topics[0].Partitions[3].Err != nil {
-			t.Fatalf("got %+v", s)
+	defer client.Close()
+	admin, metadata := kadm.NewClient(client), strings.Repeat("m", c.shape.metadata)
+	for i := range c.shape.groups {
+		offsets := kadm.Offsets{}
+		for _, name := range c.shape.topicsOf(i) {
+			for p := range int32(c.shape.partitions) {
+				offsets.Add(kadm.Offset{Topic: name, Partition: p, At: 0, LeaderEpoch: -1, Metadata: metadata})
+			}
+		}
+		if err := admin.CommitAllOffsets(t.Context(), groupName(i), offsets); err != nil {
+			t.Fatal(err)
 		}
 	}
+}
+
+// client is one that connects when it is first used.
+func (c *crowd) client(t testing.TB) *client {
+	t.Helper()
+	life, end := context.WithCancel(context.Background())
+	client := newClient(life, c.connection, Options{}.withDefaults())
+	t.Cleanup(client.close)
+	t.Cleanup(end)
+	return client
+}
+
+// sample runs one cycle, which must read everything, and returns the requests
+// that it took, by API.
+func (c *crowd) sample(t testing.TB, client *client) map[string]int {
+	t.Helper()
+	before := c.counts()
+	outcomes, err := client.sample(context.Background(), c.subscriptions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range outcomes {
+		for err := range errorsIn(&outcomes[i].sample) {
+			t.Fatalf("group %q: %v", outcomes[i].sample.GroupID, err)
+		}
+		for _, topic := range outcomes[i].sample.Topics {
+			if len(topic.Partitions) != c.shape.partitions {
+				t.Fatalf("topic %q has %d partitions", topic.Name, len(topic.Partitions))
+			}
+		}
+	}
+	took := c.counts()
+	for name, count := range before {
+		if took[name] -= count; took[name] == 0 {
+			delete(took, name)
+		}
+	}
+	return took
+}
+
+func (c *crowd) counts() map[string]int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.requests)
+}
+
+func sum(counts map[string]int) int {
+	total := 0
+	for count := range maps.Values(counts) {
+		total += count
+	}
+	return total
 }
 
 func TestRequestsDoNotGrowWithGroups(t *testing.T) {
 	for _, groups := range []int{50, 500} {
-		client, subscriptions, requests := crowd(t, groups)
-		before := requests.Load()
-		sampleAll(t, client, subscriptions)
-		// Metadata, and from each of 3 brokers commits, states, ends and starts.
-		if got := requests.Load() - before; got > 1+3*4 {
-			t.Errorf("a cycle of %d groups took %d requests, want 13 at most", groups, got)
+		c := newCrowd(t, shape{groups: groups, topics: 20, partitions: 4, metadata: 60})
+		client := c.client(t)
+		if cold := c.sample(t, client); sum(cold) > 40 {
+			t.Errorf("the first cycle of %d groups took %v, want 40 at most", groups, cold)
+		}
+		if warm := c.sample(t, client); sum(warm) > 16 || warm["OffsetFetch"] != 3 || warm["FindCoordinator"] > 0 {
+			t.Errorf("a cycle of %d groups took %v, want 16 at most, an OffsetFetch a broker and no look-ups", groups, warm)
 		}
 	}
 }
 
-func TestLookUpsGoOnInTheNextCycle(t *testing.T) {
-	client, subscriptions, requests := crowd(t, 3)
-	known, err := client.locate(t.Context(), topicsOf(subscriptions))
-	if err != nil {
-		t.Fatal(err)
+func TestMoveOfCoordinatorsCostsNoLookUps(t *testing.T) {
+	c := newCrowd(t, shape{groups: 100, topics: 5, partitions: 4})
+	client := c.client(t)
+	c.sample(t, client)
+	usual := c.sample(t, client)
+	c.RehashCoordinators()
+	if moved := c.sample(t, client); sum(moved) > sum(usual)+4 || moved["FindCoordinator"] > 0 {
+		t.Errorf("the cycle after a move took %v, the one before %v", moved, usual)
 	}
-	delete(client.coordinators, "group-0")
-	before, timeout := requests.Load(), client.timeout
-	client.timeout = -1 // no time is left before the first request
-	failed := client.findCoordinators(t.Context(), known, []string{"group-0", "group-1"})
-	if len(failed) != 1 || !errors.Is(failed["group-0"], kafka.ErrTimeout) {
-		t.Errorf("got %v, want ErrTimeout for the group that is not known alone", failed)
-	}
-	if asked := requests.Load() - before; asked != 0 {
-		t.Errorf("asked %d times after the end", asked)
-	}
-	client.timeout = timeout
-	sampleAll(t, client, subscriptions)
 }
 
-// BenchmarkCycle is one poll cycle of 500 groups x 4 partitions on 3 brokers,
-// which run in the same process.
+// A cycle looks up a few of the groups that no broker lists, and does not ask
+// for the others at all.
+func TestLookUpsAreBounded(t *testing.T) {
+	c := newCrowd(t, shape{groups: 1, topics: 1, partitions: 1})
+	client := c.client(t)
+	for i := range 2 * maxLookUps {
+		c.subscriptions = append(c.subscriptions, Subscription{Connection: c.connection, GroupID: fmt.Sprintf("new-%d", i), Topics: []string{"topic-0"}})
+	}
+	for cycle, want := range []int{maxLookUps, 0} {
+		before := c.counts()["FindCoordinator"]
+		outcomes, err := client.sample(t.Context(), c.subscriptions)
+		if err != nil {
+			t.Fatal(err)
+		}
+		left := slices.DeleteFunc(outcomes, func(o outcome) bool { return !errors.Is(o.sample.StateErr, errPending) })
+		if got := c.counts()["FindCoordinator"] - before; got != maxLookUps || len(left) != want {
+			t.Errorf("cycle %d looked up %d groups and left %d, want %d and %d", cycle, got, len(left), maxLookUps, want)
+		}
+	}
+	c.sample(t, client)
+}
+
+// BenchmarkCycle is one poll cycle of 3,000 groups with 96,000 offsets on 3
+// brokers, which run in the same process.
 func BenchmarkCycle(b *testing.B) {
-	client, subscriptions, requests := crowd(b, 500)
-	before := requests.Load()
+	c := newCrowd(b, shape{groups: 3000, topics: 600, partitions: 16, metadata: 60})
+	client := c.client(b)
+	b.Logf("cold: %v", c.sample(b, client))
 	b.ReportAllocs()
 	for b.Loop() {
-		sampleAll(b, client, subscriptions)
+		b.Logf("warm: %v", c.sample(b, client))
 	}
-	b.ReportMetric(float64(requests.Load()-before)/float64(b.N), "requests/op")
 }

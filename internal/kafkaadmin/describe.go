@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"time"
 
 	"github.com/IBM/sarama"
 
@@ -15,17 +17,81 @@ import (
 // 500 groups are 25 MB.
 const maxGroupsPerRequest = 500
 
-// describeGroups reads the states and members of all the groups of one
-// coordinator in as few requests as fit.
-func (c *client) describeGroups(ctx context.Context, coordinator *link, ids []string) map[string]description {
+// describe reads the states and members of groups of one coordinator, each by
+// the protocol of its kind, and remembers them.
+//
+// DescribeGroups calls a group of the KIP-848 protocol dead, members or not.
+// Brokers that do not list a group's kind leave it open which it is: a dead
+// group has no commits, so one with commits is asked about by the other
+// protocol.
+func (c *client) describe(ctx context.Context, known *cluster, coordinator *link, ids []string, committed map[string]commits) map[string]description {
+	describeConsumers := func(ctx context.Context, coordinator *link, ids []string) (map[string]description, error) {
+		return c.describeConsumers(ctx, known, coordinator, ids)
+	}
+	classic, consumer := c.byProtocol(ids)
+	answers := describeEach(ctx, coordinator, classic, describeClassic)
+	undead := slices.DeleteFunc(classic, func(id string) bool { return !answers[id].dead() || !committed[id].any() })
+	maps.Copy(answers, describeEach(ctx, coordinator, append(consumer, undead...), describeConsumers))
+	for _, id := range undead {
+		if answers[id].dead() {
+			answers[id] = describeFailed(id, errUndead)
+		}
+	}
+	c.learn(answers, append(consumer, undead...))
+	return answers
+}
+
+// errUndead is a group that neither protocol knows, and that has commits.
+var errUndead = fmt.Errorf("%w: it is dead and has commits", kafka.ErrUnsupported)
+
+func (d description) dead() bool { return d.err == nil && d.state == kafka.StateDead }
+
+func (c *client) byProtocol(ids []string) (classic, consumer []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, id := range ids {
+		if c.remembered(id).kind == kafka.TypeConsumer {
+			consumer = append(consumer, id)
+		} else {
+			classic = append(classic, id)
+		}
+	}
+	return classic, consumer
+}
+
+// learn remembers the descriptions, and of which kind those groups are that
+// were asked about by the protocol of KIP-848.
+func (c *client) learn(answers map[string]description, consumer []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	for id, read := range answers {
+		c.remembered(id).remember(read, now)
+	}
+	for _, id := range consumer {
+		switch read := answers[id]; {
+		case read.dead():
+			c.remembered(id).kind = kafka.TypeUnknown
+		case read.err == nil:
+			c.remembered(id).kind = kafka.TypeConsumer
+		}
+	}
+}
+
+// describeEach asks in as few requests as fit.
+func describeEach(ctx context.Context, coordinator *link, ids []string,
+	request func(context.Context, *link, []string) (map[string]description, error),
+) map[string]description {
 	answers := make(map[string]description, len(ids))
 	for part := range slices.Chunk(ids, maxGroupsPerRequest) {
-		response, err := askListed(ctx, coordinator, func(b *sarama.Broker) (*sarama.DescribeGroupsResponse, error) {
-			return b.DescribeGroups(&sarama.DescribeGroupsRequest{Version: 5, Groups: part})
-		})
-		for id, read := range descriptionsOf(part, response, err) {
+		found, err := request(ctx, coordinator, part)
+		for _, id := range part {
+			read, answered := found[id]
+			if !answered {
+				read.err = cmp.Or(err, errLeftOut)
+			}
 			if read.err != nil {
-				read.err = fmt.Errorf("describe group %q: %w", id, read.err)
+				read = describeFailed(id, read.err)
 			}
 			answers[id] = read
 		}
@@ -33,20 +99,18 @@ func (c *client) describeGroups(ctx context.Context, coordinator *link, ids []st
 	return answers
 }
 
-func descriptionsOf(ids []string, response *sarama.DescribeGroupsResponse, err error) map[string]description {
-	answers := make(map[string]description, len(ids))
-	for _, id := range ids {
-		answers[id] = description{err: cmp.Or(err, errLeftOut)}
-	}
+func describeClassic(ctx context.Context, coordinator *link, ids []string) (map[string]description, error) {
+	response, err := askListed(ctx, coordinator, func(b *sarama.Broker) (*sarama.DescribeGroupsResponse, error) {
+		return b.DescribeGroups(&sarama.DescribeGroupsRequest{Version: 5, Groups: ids})
+	})
 	if err != nil {
-		return answers
+		return nil, err
 	}
+	found := make(map[string]description, len(response.Groups))
 	for _, answer := range response.Groups {
-		if _, asked := answers[answer.GroupId]; asked {
-			answers[answer.GroupId] = descriptionOf(answer)
-		}
+		found[answer.GroupId] = descriptionOf(answer)
 	}
-	return answers
+	return found, nil
 }
 
 func descriptionOf(answer *sarama.GroupDescription) description {
@@ -56,15 +120,25 @@ func descriptionOf(answer *sarama.GroupDescription) description {
 	if answer.Err != sarama.ErrNoError {
 		return description{err: groupRefusal(answer.Err)}
 	}
-	state := kafka.GroupState(answer.State)
-	if !slices.Contains(knownStates, state) {
-		return description{err: fmt.Errorf("%w: state %q", kafka.ErrUnsupported, answer.State)}
+	state, err := stateOf(answer.State)
+	if err != nil {
+		return description{err: err}
 	}
 	return description{state: state, protocol: answer.Protocol, members: membersOf(answer)}
 }
 
+// stateOf refuses a state of a later Kafka: what it means is not known.
+func stateOf(name string) (kafka.GroupState, error) {
+	state := kafka.GroupState(name)
+	if !slices.Contains(knownStates, state) {
+		return kafka.StateUnknown, fmt.Errorf("%w: state %q", kafka.ErrUnsupported, name)
+	}
+	return state, nil
+}
+
 var knownStates = []kafka.GroupState{
-	kafka.StateEmpty, kafka.StateStable, kafka.StatePreparingRebalance, kafka.StateCompletingRebalance, kafka.StateDead,
+	kafka.StateEmpty, kafka.StateStable, kafka.StatePreparingRebalance, kafka.StateCompletingRebalance,
+	kafka.StateAssigning, kafka.StateReconciling, kafka.StateDead,
 }
 
 func membersOf(answer *sarama.GroupDescription) []kafka.Member {
@@ -74,6 +148,10 @@ func membersOf(answer *sarama.GroupDescription) []kafka.Member {
 			ID: m.MemberId, ClientID: m.ClientId, Host: m.ClientHost, Assigned: assignedTo(m),
 		})
 	}
+	return sortedMembers(members)
+}
+
+func sortedMembers(members []kafka.Member) []kafka.Member {
 	slices.SortFunc(members, func(a, b kafka.Member) int {
 		return cmp.Or(cmp.Compare(a.ClientID, b.ClientID), cmp.Compare(a.ID, b.ID))
 	})

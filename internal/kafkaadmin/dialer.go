@@ -6,6 +6,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/lagrange-operator/lagrange/internal/kafkaauth"
 )
 
 // dialer opens the one connection of a sarama broker and keeps hold of it.
@@ -24,7 +26,8 @@ func newDialer(ctx context.Context, timeout time.Duration) *dialer {
 	return &dialer{ctx: ctx, cancel: cancel, timeout: timeout}
 }
 
-// Dial implements the dialer that sarama takes for proxies.
+// Dial implements the dialer that sarama takes for proxies. sarama speaks TLS on
+// top of what it returns, so that closing that ends a handshake too.
 func (d *dialer) Dial(network, address string) (net.Conn, error) {
 	conn, err := (&net.Dialer{Timeout: d.timeout}).DialContext(d.ctx, network, address)
 	if err != nil {
@@ -37,7 +40,7 @@ func (d *dialer) Dial(network, address string) (net.Conn, error) {
 		_ = conn.Close() // hung up meanwhile: there is nothing on it to lose
 		return nil, fmt.Errorf("connect to %q: %w", address, err)
 	}
-	return conn, nil
+	return kafkaauth.Watch(conn), nil
 }
 
 // hangUp ends the connection, or the attempt to open it, and tells whether

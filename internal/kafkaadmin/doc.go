@@ -4,8 +4,16 @@
 // A Pool keeps one client per distinct Connection and one poll cycle per
 // client, which serves every consumer group on it:
 //
-//	metadata ──> committed offsets, state and members ──> start and end offsets
-//	(one request)  (batched per group coordinator)          (batched per leader)
+//	metadata ──> lists of groups ──> committed offsets, members ──> log ends
+//	(1 request)   (1 per broker)      (per group coordinator)        (per leader)
+//
+// What it costs, for 3,000 groups with 96,000 offsets on 3 brokers: 10 requests
+// a cycle where nothing changes its state, 16 at most. The brokers' lists tell
+// type, state and coordinator of every group, so that a move of coordinators
+// costs nothing; members are described where the state changed, where somebody
+// asked (Refresh), and every minute.
+//
+// A cycle does not wait for slow brokers: see poller for its two lanes.
 //
 // What it promises:
 //
@@ -15,9 +23,10 @@
 //     which on the wire means everything.
 //   - Committed offsets are read before end offsets, so that a group that only
 //     moves forward is never seen ahead of its log.
-//   - A step of a cycle returns at its deadline although sarama's calls take no
+//   - A request returns at its deadline although sarama's calls take no
 //     context: at the deadline the connection under the call is closed, and the
-//     call is abandoned to end by itself.
+//     call is abandoned to end by itself. There is one such call a broker at
+//     most.
 //   - The same problem has the same error text: no counters, no timestamps, no
 //     ephemeral ports.
 package kafkaadmin

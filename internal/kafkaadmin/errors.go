@@ -13,10 +13,15 @@ import (
 	"github.com/IBM/sarama"
 
 	"github.com/lagrange-operator/lagrange/internal/kafka"
+	"github.com/lagrange-operator/lagrange/internal/kafkaauth"
 )
 
 // errNoConnection is a broker's address that swallows attempts to connect.
 var errNoConnection = fmt.Errorf("%w: no connection in time", kafka.ErrUnreachable)
+
+// errTooOld is a request of which the broker, or the version that the
+// connection is held to, has no form that says what we ask.
+var errTooOld = fmt.Errorf("%w: the broker is too old for this request", kafka.ErrUnsupported)
 
 // kindOf sorts a broker's error code into the kinds on which a caller decides.
 func kindOf(code sarama.KError) error {
@@ -24,7 +29,7 @@ func kindOf(code sarama.KError) error {
 	case sarama.ErrUnknownTopicOrPartition:
 		return kafka.ErrTopicMissing
 	case sarama.ErrTopicAuthorizationFailed, sarama.ErrGroupAuthorizationFailed,
-		sarama.ErrClusterAuthorizationFailed, sarama.ErrSASLAuthenticationFailed:
+		sarama.ErrClusterAuthorizationFailed:
 		return kafka.ErrUnauthorized
 	case sarama.ErrLeaderNotAvailable, sarama.ErrNotLeaderForPartition, sarama.ErrReplicaNotAvailable,
 		sarama.ErrBrokerNotAvailable, sarama.ErrListenerNotFound, sarama.ErrKafkaStorageError,
@@ -45,7 +50,7 @@ func refusal(code sarama.KError) error {
 }
 
 func refusalOf(kind error, code sarama.KError) error {
-	return fmt.Errorf("%w: %s", kind, strings.TrimPrefix(code.Error(), "kafka server: "))
+	return coded{fmt.Errorf("%w: %s", kind, strings.TrimPrefix(code.Error(), "kafka server: ")), code}
 }
 
 // partitionRefusal is refusal for one partition. A leader that does not know
@@ -61,7 +66,12 @@ func partitionRefusal(code sarama.KError) error {
 // callError gives the failure of a whole call its kind and a text without
 // anything that differs from one attempt to the next: the standard library's
 // own texts name ephemeral ports.
+// An authentication failure is a *kafkaauth.FieldError besides: it names the
+// part of the security that failed.
 func callError(err error) error {
+	if field := kafkaauth.Explain(err); field != nil {
+		return fmt.Errorf("%w: %w", kafka.ErrAuthentication, field)
+	}
 	var (
 		code   sarama.KError
 		lookup *net.DNSError
@@ -70,7 +80,7 @@ func callError(err error) error {
 	)
 	switch {
 	case neverSent(err):
-		return fmt.Errorf("%w: the broker is older than Kafka %s", kafka.ErrUnsupported, DefaultVersion)
+		return errTooOld
 	case errors.As(err, &code):
 		return refusal(code)
 	case errors.As(err, &lookup) && lookup.IsNotFound:

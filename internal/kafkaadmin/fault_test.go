@@ -323,14 +323,19 @@ func TestBrokerThatIsNotListed(t *testing.T) {
 	}
 }
 
-func TestBrokerTooOld(t *testing.T) {
-	b := newBroker(t, kfake.SeedTopics(1, "orders"), kfake.MaxVersions(kversion.V2_8_0()))
+// Before 3.0 a request is for one group.
+func TestOldBrokersAreAskedGroupByGroup(t *testing.T) {
+	b := newBroker(t, kfake.NumBrokers(1), kfake.SeedTopics(1, "orders"), kfake.MaxVersions(kversion.V2_8_0()))
+	b.commit(t, "billing", "orders", 0, 1)
+	b.commit(t, "shipping", "orders", 0, 2)
 	pool := started(t, kafkaadmin.Options{})
 	pool.Watch("a", b.subscription("billing", "orders"))
-	sample := sampleOf(t, pool, "a", "a sample", anySample)
-	if got := broken(t, sample.Topics[0], kafka.ErrUnsupported); len(got) != 1 ||
-		!strings.Contains(sample.Topics[0].Partitions[0].Err.Error(), "older than Kafka 3.0.0") {
-		t.Errorf("got %+v, want an error that says what is too old", sample.Topics)
+	pool.Watch("b", b.subscription("shipping", "orders"))
+	for owner, want := range map[string]int64{"a": 1, "b": 2} {
+		sample := sampleOf(t, pool, owner, "a sample", anySample)
+		if !healthy(sample) || sample.Topics[0].Partitions[0].Committed != want || sample.State != kafka.StateEmpty {
+			t.Errorf("got %+v, want the commit %d", sample, want)
+		}
 	}
 }
 

@@ -3,22 +3,21 @@ package kafkaadmin
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
-	"slices"
 	"sync"
+	"time"
 
 	"github.com/IBM/sarama"
 
 	"github.com/lagrange-operator/lagrange/internal/kafka"
 )
 
-// group is what a cycle learned about one consumer group from its coordinator.
+// group is what a cycle knows about one consumer group.
 type group struct {
-	committed map[kafka.TopicPartition]offset
-	// committedErr is why none of the committed offsets could be read.
-	committedErr error
+	kind      kafka.GroupType
+	committed commits
 	description
+	describedAt time.Time
 }
 
 // description is the group's state with its members.
@@ -32,40 +31,30 @@ type description struct {
 // errMoved marks the answer of a broker that does not coordinate the group.
 var errMoved = errors.New("the coordinator moved")
 
-// moved tells whether the coordinator is to be looked up anew.
+// moved tells whether the coordinator is to be found anew.
 func (g group) moved() bool {
-	return errors.Is(g.committedErr, errMoved) || errors.Is(g.err, errMoved)
+	return errors.Is(g.committed.err, errMoved) || errors.Is(g.err, errMoved)
 }
 
 // readGroups asks each group's coordinator for its committed offsets, state
-// and members. Groups whose coordinator moved since it was looked up are asked
+// and members. Groups whose coordinator moved since it was found are asked
 // a second time, so that a broker's restart is not a gap in every sample.
 func (c *client) readGroups(ctx context.Context, known *cluster, want wanted) map[string]group {
-	answers := map[string]group{}
+	answers := make(map[string]group, len(want))
 	pending := want
-	for range 2 {
-		maps.Copy(answers, c.askCoordinators(ctx, known, pending))
-		pending = c.forgetMoved(answers, want)
+	for try := 0; try < 2 && len(pending) > 0; try++ {
+		c.askCoordinators(ctx, known, pending, answers)
+		pending = c.forgetMoved(answers, pending)
 	}
 	return answers
 }
 
-// forgetMoved returns the groups whose coordinator is to be looked up anew.
-func (c *client) forgetMoved(answers map[string]group, want wanted) wanted {
-	moved := wanted{}
-	for id, answer := range answers {
-		if answer.moved() {
-			delete(c.coordinators, id)
-			moved[id] = want[id]
-		}
-	}
-	return moved
-}
-
-func (c *client) askCoordinators(ctx context.Context, known *cluster, want wanted) map[string]group {
-	answers := map[string]group{}
-	for id, err := range c.findCoordinators(ctx, known, slices.Collect(maps.Keys(want))) {
-		answers[id] = failedGroup(fmt.Errorf("find the coordinator of group %q: %w", id, err))
+// askCoordinators adds what it learns to the answers.
+func (c *client) askCoordinators(ctx context.Context, known *cluster, want wanted, answers map[string]group) {
+	l := c.list(ctx, known, want)
+	parts, failed := c.coordinators(ctx, known, l, want)
+	for id, err := range failed {
+		answers[id] = failedGroup(err)
 	}
 	ctx, cancel := c.step(ctx)
 	defer cancel()
@@ -73,63 +62,59 @@ func (c *client) askCoordinators(ctx context.Context, known *cluster, want wante
 		mu  sync.Mutex
 		all sync.WaitGroup
 	)
-	for node, part := range c.byCoordinator(want) {
+	for node, ids := range parts {
 		all.Go(func() {
-			read := c.askCoordinator(ctx, known.brokers[node], part)
+			read := c.askCoordinator(ctx, known, node, ids, want, l)
 			mu.Lock()
 			defer mu.Unlock()
 			maps.Copy(answers, read)
 		})
 	}
 	all.Wait()
-	return answers
 }
 
 func failedGroup(err error) group {
-	return group{committedErr: err, description: description{err: err}}
+	return group{committed: commits{err: err}, description: description{err: err}}
 }
 
-func (c *client) byCoordinator(want wanted) map[int32]wanted {
-	parts := map[int32]wanted{}
-	for id, partitions := range want {
-		node, known := c.coordinators[id]
-		if !known {
-			continue
-		}
-		if parts[node] == nil {
-			parts[node] = wanted{}
-		}
-		parts[node][id] = partitions
-	}
-	return parts
-}
-
-func (c *client) askCoordinator(ctx context.Context, coordinator *link, want wanted) map[string]group {
-	answers := make(map[string]group, len(want))
-	committed := c.fetchCommitted(ctx, coordinator, want)
-	described := c.describeGroups(ctx, coordinator, sortedKeys(want))
-	for id := range want {
-		g := group{committed: committed[id].offsets, committedErr: committed[id].err, description: described[id]}
-		if g.deadWithCommits() {
-			g.description = description{err: fmt.Errorf("describe group %q: %w: it uses the group protocol of KIP-848", id, kafka.ErrUnsupported)}
+// askCoordinator reads groups of one coordinator: first their commits, so that
+// a dead group with commits shows.
+func (c *client) askCoordinator(ctx context.Context, known *cluster, node int32, ids []string, want wanted, l listing) map[string]group {
+	answers := make(map[string]group, len(ids))
+	served := c.served(ids, answers)
+	committed := c.fetchCommitted(ctx, known.brokers[node], served, want)
+	described := c.describe(ctx, known, known.brokers[node], c.toDescribe(node, served, l, time.Now()), committed)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, id := range served {
+		m := c.remembered(id)
+		g := group{kind: m.kind, committed: committed[id], description: m.last, describedAt: m.describedAt}
+		if read, anew := described[id]; anew {
+			g.description = read
 		}
 		answers[id] = g
 	}
 	return answers
 }
 
-// deadWithCommits is what Kafka 4 says of a group whose members use the group
-// protocol of KIP-848: a dead group has no commits. It may well have members.
-func (g group) deadWithCommits() bool {
-	if g.state != kafka.StateDead {
-		return false
-	}
-	for _, committed := range g.committed {
-		if committed.err == nil && committed.at != kafka.NoOffset {
-			return true
+// served returns the groups of the kinds that are read, and adds answers for
+// the others.
+func (c *client) served(ids []string, answers map[string]group) []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	served := ids[:0]
+	for _, id := range ids {
+		kind := c.remembered(id).kind
+		err := unserved(id, kind)
+		if err == nil {
+			served = append(served, id)
+			continue
 		}
+		refused := failedGroup(err)
+		refused.kind = kind
+		answers[id] = refused
 	}
-	return false
+	return served
 }
 
 // groupRefusal is refusal for a group, and says whether its coordinator moved.

@@ -3,6 +3,7 @@ package kafkaadmin_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -178,6 +179,18 @@ func (b broker) commit(t testing.TB, group, topic string, partition int32, offse
 	offsets.AddOffset(topic, partition, offset, -1)
 	if err := b.admin(t).CommitAllOffsets(t.Context(), group, offsets); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// commitMany makes group-0 and its successors known to the brokers.
+func (b broker) commitMany(t testing.TB, groups int, topic string) {
+	t.Helper()
+	admin, offsets := b.admin(t), kadm.Offsets{}
+	offsets.AddOffset(topic, 0, 0, -1)
+	for i := range groups {
+		if err := admin.CommitAllOffsets(t.Context(), fmt.Sprintf("group-%d", i), offsets); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,25 +22,25 @@ type cluster struct {
 	topics  map[string]topic
 }
 
+// topic is one topic's metadata. Its partitions are in the order of their
+// numbers, which have no gaps: the partition at i is partition i.
 type topic struct {
 	err        error
-	partitions []partition // sorted by id
+	id         kafka.TopicID
+	ids        []int32 // the partitions' numbers
+	partitions []partition
 }
 
 type partition struct {
-	id     int32
-	leader int32
+	leader int32 // -1 while it has none
 	err    error // why nobody can be asked for its log
 }
 
-func (c *cluster) partitionIDs(name string) []int32 {
-	partitions := c.topics[name].partitions
-	ids := make([]int32, len(partitions))
-	for i, p := range partitions {
-		ids[i] = p.id
-	}
-	return ids
-}
+// partitionIDs must not be changed: all groups of the topic share them.
+func (c *cluster) partitionIDs(name string) []int32 { return c.topics[name].ids }
+
+// metadataRequest is how one broker is asked for metadata.
+type metadataRequest func(*sarama.Broker) (*sarama.MetadataResponse, error)
 
 // locate asks for the metadata of exactly these topics, and fails only when no
 // broker could be asked.
@@ -46,30 +48,56 @@ func (c *client) locate(ctx context.Context, topics []string) (*cluster, error) 
 	if c.invalid != nil {
 		return nil, c.invalid
 	}
-	if len(topics) == 0 {
-		return nil, fmt.Errorf("%w: no topics to sample", kafka.ErrInvalid)
-	}
-	response, err := c.metadata(ctx, topics)
+	response, err := c.metadata(ctx, c.requestTopics(topics))
 	if err != nil {
 		return nil, err
-	}
-	if response.ClusterID != nil {
-		c.clusterID = *response.ClusterID
 	}
 	return c.clusterOf(response), nil
 }
 
+// requestTopics creates no topic: sarama leaves it off unless told. An empty
+// list means all topics to sarama, so none at all is another request.
+func (c *client) requestTopics(topics []string) metadataRequest {
+	if len(topics) == 0 {
+		return func(b *sarama.Broker) (*sarama.MetadataResponse, error) {
+			return withoutTopics(b.DescribeCluster(sarama.NewDescribeClusterRequest(c.config.Version)))
+		}
+	}
+	return func(b *sarama.Broker) (*sarama.MetadataResponse, error) {
+		return b.GetMetadata(sarama.NewMetadataRequest(c.config.Version, topics))
+	}
+}
+
+func withoutTopics(answer *sarama.DescribeClusterResponse, err error) (*sarama.MetadataResponse, error) {
+	if err != nil {
+		return nil, err
+	}
+	if answer.Err != sarama.ErrNoError {
+		return nil, answer.Err
+	}
+	response := &sarama.MetadataResponse{ClusterID: &answer.ClusterID}
+	for _, b := range answer.Brokers {
+		response.AddBroker(net.JoinHostPort(b.Host, strconv.Itoa(int(b.Port))), b.BrokerID)
+	}
+	return response, nil
+}
+
+// requestAllTopics is of what sarama means by an empty list.
+func (c *client) requestAllTopics(b *sarama.Broker) (*sarama.MetadataResponse, error) {
+	return b.GetMetadata(sarama.NewMetadataRequest(c.config.Version, nil)) //nolint:wrapcheck // ask says what was attempted
+}
+
 // metadata asks one address after another until one answers. Each gets its
 // share of the step's time, so that a mute broker leaves time for the next.
-func (c *client) metadata(ctx context.Context, topics []string) (*sarama.MetadataResponse, error) {
+func (c *client) metadata(ctx context.Context, request metadataRequest) (*sarama.MetadataResponse, error) {
 	ctx, cancel := c.step(ctx)
 	defer cancel()
 	failures := map[string]error{}
 	candidates := c.candidates()
 	for i, address := range candidates {
-		response, err := c.metadataOf(ctx, address, topics, len(candidates)-i)
+		response, err := c.metadataOf(ctx, address, request, len(candidates)-i)
 		if err == nil {
-			c.answered = address
+			c.answers(address)
 			return response, nil
 		}
 		failures[address] = err
@@ -77,24 +105,30 @@ func (c *client) metadata(ctx context.Context, topics []string) (*sarama.Metadat
 	return nil, c.unreachable(failures)
 }
 
-func (c *client) metadataOf(ctx context.Context, address string, topics []string, left int) (*sarama.MetadataResponse, error) {
-	ctx, cancel := context.WithTimeout(ctx, share(ctx, left))
+func (c *client) metadataOf(ctx context.Context, address string, request metadataRequest, left int) (*sarama.MetadataResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, fairShare(ctx, left))
 	defer cancel()
-	return ask(ctx, c.link(address), func(b *sarama.Broker) (*sarama.MetadataResponse, error) {
-		return b.GetMetadata(sarama.NewMetadataRequest(c.config.Version, topics))
-	})
+	return ask(ctx, c.link(address), request)
 }
 
-// share splits the time that ctx leaves between the candidates, of which three
+// fairShare splits the time that ctx leaves between the candidates, of which three
 // at most are given a fair part: in a hundredth of it nobody could answer.
-func share(ctx context.Context, candidates int) time.Duration {
+func fairShare(ctx context.Context, candidates int) time.Duration {
 	deadline, _ := ctx.Deadline()
 	return time.Until(deadline) / time.Duration(min(candidates, 3))
+}
+
+func (c *client) answers(address string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.answered = address
 }
 
 // candidates are the addresses to ask, the one that answered last first, then
 // the bootstrap servers, then the brokers that have a link from earlier.
 func (c *client) candidates() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	var addresses []string
 	add := func(address string) {
 		if !slices.Contains(addresses, address) {
@@ -126,8 +160,9 @@ func (c *client) unreachable(failures map[string]error) error {
 }
 
 func (c *client) clusterOf(response *sarama.MetadataResponse) *cluster {
-	known := &cluster{id: c.clusterID, brokers: map[int32]*link{}, topics: map[string]topic{}}
-	addresses := []string{c.answered}
+	id, answered := c.identify(response)
+	known := &cluster{id: id, brokers: map[int32]*link{}, topics: map[string]topic{}}
+	addresses := []string{answered}
 	for _, b := range response.Brokers {
 		known.brokers[b.ID()] = c.link(b.Addr())
 		addresses = append(addresses, b.Addr())
@@ -139,18 +174,45 @@ func (c *client) clusterOf(response *sarama.MetadataResponse) *cluster {
 	return known
 }
 
+// identify returns the cluster's id, the last that was said, and the address
+// that answered.
+func (c *client) identify(response *sarama.MetadataResponse) (id, answered string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if response.ClusterID != nil && *response.ClusterID != "" {
+		c.clusterID = *response.ClusterID
+	}
+	return c.clusterID, c.answered
+}
+
 func topicOf(metadata *sarama.TopicMetadata) topic {
 	if metadata.Err != sarama.ErrNoError {
-		return topic{err: fmt.Errorf("list the partitions of topic %q: %w", metadata.Name, refusal(metadata.Err))}
+		return topic{err: unlisted(metadata.Name, refusal(metadata.Err))}
 	}
-	partitions := make([]partition, len(metadata.Partitions))
+	slices.SortFunc(metadata.Partitions, func(a, b *sarama.PartitionMetadata) int { return cmp.Compare(a.ID, b.ID) })
+	t := topic{
+		id:         kafka.TopicID(metadata.Uuid),
+		ids:        make([]int32, len(metadata.Partitions)),
+		partitions: make([]partition, len(metadata.Partitions)),
+	}
 	for i, p := range metadata.Partitions {
-		partitions[i] = partition{id: p.ID, leader: p.Leader}
-		if p.Leader < 0 {
-			name := kafka.TopicPartition{Topic: metadata.Name, Partition: p.ID}
-			partitions[i].err = fmt.Errorf("find the leader of partition %q: %w", name, kafka.ErrUnavailable)
+		if p.ID != int32(i) {
+			return topic{err: unlisted(metadata.Name, fmt.Errorf("%w: partition %d is not listed yet", kafka.ErrUnavailable, i))}
 		}
+		t.ids[i], t.partitions[i] = p.ID, partitionOf(metadata.Name, p)
 	}
-	slices.SortFunc(partitions, func(a, b partition) int { return cmp.Compare(a.id, b.id) })
-	return topic{partitions: partitions}
+	return t
+}
+
+func partitionOf(name string, metadata *sarama.PartitionMetadata) partition {
+	p := partition{leader: metadata.Leader}
+	if p.leader < 0 {
+		at := kafka.TopicPartition{Topic: name, Partition: metadata.ID}
+		p.err = fmt.Errorf("find the leader of partition %q: %w", at, kafka.ErrUnavailable)
+	}
+	return p
+}
+
+func unlisted(name string, err error) error {
+	return fmt.Errorf("list the partitions of topic %q: %w", name, err)
 }

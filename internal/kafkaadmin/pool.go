@@ -8,24 +8,32 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/lagrange-operator/lagrange/internal/kafka"
+	"github.com/lagrange-operator/lagrange/internal/kafkaauth"
 )
 
 // Options configures a Pool. The zero value is usable.
 type Options struct {
 	// Interval is the time between the starts of two poll cycles of a
-	// connection. Default 5s.
+	// connection, give or take a tenth. It doubles, up to 15s, for one on which
+	// nothing moves. Default 5s.
 	Interval time.Duration
-	// RequestTimeout is the deadline of each step of a poll cycle: of the
-	// metadata, of the committed offsets with the group states, and of the log
-	// offsets. Default 10s.
+	// RequestTimeout is the deadline of each request. Default 10s.
 	RequestTimeout time.Duration
 	// Log receives one line when a connection is lost and one when it is back.
 	Log logr.Logger
 	// OnSample, if set, is called after each cycle for each owner whose sample
 	// is new. It must not block: the connection's next cycle waits for it.
 	OnSample func(owner string)
+	// OnCluster, if set, is called after each look at a cluster for each owner
+	// that watches it. It must not block.
+	OnCluster func(owner string)
+	// MetricsRegisterer, if set, gets the metrics lagrange_kafka_*.
+	MetricsRegisterer prometheus.Registerer
+
+	meters *meters
 }
 
 func (o Options) withDefaults() Options {
@@ -41,20 +49,24 @@ func (o Options) withDefaults() Options {
 	if o.OnSample == nil {
 		o.OnSample = func(string) {}
 	}
+	if o.OnCluster == nil {
+		o.OnCluster = func(string) {}
+	}
 	return o
 }
 
-// Pool samples consumer groups in the background, with one client and one poll
-// cycle per distinct connection. Its methods may be called from anywhere, at
+// Pool samples consumer groups and clusters in the background, with one client
+// and one poll cycle per distinct connection. Its methods may be called from anywhere, at
 // any time; polling begins with Start.
 type Pool struct {
 	options Options
 
-	mu      sync.Mutex
-	owners  map[string]*watch
-	pollers map[Connection]*poller
-	run     context.Context // the life of the pollers, kept because Watch starts some later; nil while not started
-	running sync.WaitGroup
+	mu       sync.Mutex
+	owners   map[string]*watch
+	clusters map[string]*clusterWatch // by owner
+	pollers  map[Connection]*poller
+	run      context.Context // the life of the pollers, kept because Watch starts some later; nil while not started
+	running  sync.WaitGroup
 }
 
 // watch is one owner's current subscription with its latest sample. A changed
@@ -65,14 +77,30 @@ type watch struct {
 	subscription Subscription
 	poller       *poller
 	sample       atomic.Pointer[kafka.GroupSample]
+
+	// The poller's lock guards these.
+	slow     bool // it is in the slow lane
+	due      bool // it is to be sampled soon
+	describe bool // and its group to be described
+}
+
+// clusterWatch is one owner's connection with the latest look at its cluster.
+type clusterWatch struct {
+	owner      string
+	connection Connection
+	poller     *poller
+	sample     atomic.Pointer[kafka.ClusterSample]
 }
 
 // NewPool makes a pool that polls nothing yet.
 func NewPool(options Options) *Pool {
+	options = options.withDefaults()
+	options.meters = newMeters(options.MetricsRegisterer)
 	return &Pool{
-		options: options.withDefaults(),
-		owners:  map[string]*watch{},
-		pollers: map[Connection]*poller{},
+		options:  options,
+		owners:   map[string]*watch{},
+		clusters: map[string]*clusterWatch{},
+		pollers:  map[Connection]*poller{},
 	}
 }
 
@@ -97,16 +125,16 @@ func (p *Pool) begin(ctx context.Context) error {
 	// Start's own share: it keeps the group above zero until ctx is done, so
 	// that Watch may add to it at any time before.
 	p.running.Add(1)
-	context.AfterFunc(ctx, p.end)
+	context.AfterFunc(ctx, p.endStart)
 	for _, poller := range p.pollers {
 		p.launch(poller)
 	}
 	return nil
 }
 
-// end gives up Start's share under the lock: a Watch that comes later sees ctx
-// done and launches nothing.
-func (p *Pool) end() {
+// endStart gives up Start's share under the lock: a Watch that comes later sees
+// ctx done and launches nothing.
+func (p *Pool) endStart() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.running.Done()
@@ -124,7 +152,9 @@ func (p *Pool) launch(poller *poller) {
 
 // Watch makes the pool sample the subscription for owner, replacing the
 // owner's earlier one. A new or changed subscription is sampled at once; the
-// same one again changes nothing and costs next to nothing.
+// same one again changes nothing and costs next to nothing. Where only the
+// connection's security is another, as when a password was rotated, the last
+// sample stays the latest until there is a new one.
 func (p *Pool) Watch(owner string, subscription Subscription) {
 	subscription = subscription.normalised()
 	p.mu.Lock()
@@ -134,10 +164,28 @@ func (p *Pool) Watch(owner string, subscription Subscription) {
 		return
 	}
 	w := &watch{owner: owner, subscription: subscription, poller: p.pollerFor(subscription.Connection)}
+	if known && old.subscription.withoutSecurity().equal(subscription.withoutSecurity()) {
+		w.sample.Store(old.sample.Load())
+	}
 	w.poller.add(w)
 	p.owners[owner] = w
 	if known {
 		p.release(old)
+	}
+}
+
+func (s Subscription) withoutSecurity() Subscription {
+	s.Connection.Security = kafkaauth.Security{}
+	return s
+}
+
+// Refresh says that the group is being decided on: it is described and sampled
+// soon. It costs next to nothing, however often.
+func (p *Pool) Refresh(owner string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if w, known := p.owners[owner]; known {
+		w.poller.refresh(w)
 	}
 }
 
@@ -179,9 +227,63 @@ func (p *Pool) pollerFor(connection Connection) *poller {
 }
 
 func (p *Pool) release(w *watch) {
-	if left := w.poller.remove(w); left > 0 {
+	if w.poller.remove(w) {
+		p.end(w.poller)
+	}
+}
+
+// end stops a poller that nobody needs.
+func (p *Pool) end(poller *poller) {
+	delete(p.pollers, poller.connection)
+	poller.stop()
+}
+
+// WatchCluster makes the pool look at the cluster of the connection for owner,
+// replacing the owner's earlier one. It shares the client of the groups on an
+// equal connection.
+func (p *Pool) WatchCluster(owner string, connection Connection) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	old, known := p.clusters[owner]
+	if known && old.connection == connection {
 		return
 	}
-	delete(p.pollers, w.subscription.Connection)
-	w.poller.stop()
+	w := &clusterWatch{owner: owner, connection: connection, poller: p.pollerFor(connection)}
+	w.poller.look(w)
+	p.clusters[owner] = w
+	if known {
+		p.releaseCluster(old)
+	}
+}
+
+// ForgetCluster ends the looks for owner.
+func (p *Pool) ForgetCluster(owner string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if w, known := p.clusters[owner]; known {
+		delete(p.clusters, owner)
+		p.releaseCluster(w)
+	}
+}
+
+func (p *Pool) releaseCluster(w *clusterWatch) {
+	if w.poller.removeLooker(w) {
+		p.end(w.poller)
+	}
+}
+
+// LatestCluster returns the newest look at the owner's cluster, false while
+// there is none. What the sample points to must not be changed.
+func (p *Pool) LatestCluster(owner string) (kafka.ClusterSample, bool) {
+	p.mu.Lock()
+	w, known := p.clusters[owner]
+	p.mu.Unlock()
+	if !known {
+		return kafka.ClusterSample{}, false
+	}
+	sample := w.sample.Load()
+	if sample == nil {
+		return kafka.ClusterSample{}, false
+	}
+	return *sample, true
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/IBM/sarama"
+
 	"github.com/lagrange-operator/lagrange/internal/kafka"
 )
 
@@ -15,58 +17,125 @@ import (
 type report struct {
 	cluster *cluster
 	groups  map[string]group
-	offsets map[kafka.TopicPartition]logEnds
+	logs    logs
 	at      time.Time
+	scratch []kafka.PartitionSample // of the topic being sampled
 }
 
-func (r report) sample(s Subscription) kafka.GroupSample {
-	sample := kafka.GroupSample{GroupID: s.GroupID, ClusterID: r.cluster.id, At: r.at}
-	if len(s.Topics) == 0 {
+// outcomes returns a sample for each subscription. errs say why its topics are
+// not known, or not up to date.
+func (r *report) outcomes(subscriptions []Subscription, errs []error) []outcome {
+	r.logs.book.mu.Lock()
+	defer r.logs.book.mu.Unlock()
+	outcomes := make([]outcome, len(subscriptions))
+	for i, s := range subscriptions {
+		outcomes[i].sample = r.sample(s, errs[i])
+	}
+	return outcomes
+}
+
+func (r *report) sample(s Subscription, topicsErr error) kafka.GroupSample {
+	sample := kafka.GroupSample{GroupID: s.GroupID, ClusterID: r.cluster.id, At: r.at, TopicsErr: topicsErr}
+	if len(s.Topics) == 0 && s.TopicPattern == "" {
 		sample.ConnectionErr = fmt.Errorf("sample group %q: %w: no topics", s.GroupID, kafka.ErrInvalid)
 		return sample
 	}
 	g := r.groups[s.GroupID]
-	sample.State, sample.StateErr = g.state, g.err
-	sample.Protocol, sample.Members = g.protocol, g.members
-	sample.Topics = make([]kafka.TopicSample, len(s.Topics))
+	sample.Type, sample.State, sample.StateErr = g.kind, g.state, g.err
+	sample.Protocol, sample.Members, sample.DescribedAt = g.protocol, g.members, g.describedAt
+	if len(s.Topics) > 0 {
+		sample.Topics = make([]kafka.TopicSample, len(s.Topics))
+	}
 	for i, name := range s.Topics {
-		sample.Topics[i] = r.topic(g, name)
+		sample.Topics[i] = r.topic(&g, reader{s.GroupID, s.Isolation}, name)
 	}
 	return sample
 }
 
-func (r report) topic(g group, name string) kafka.TopicSample {
+func (r *report) topic(g *group, to reader, name string) kafka.TopicSample {
 	t, listed := r.cluster.topics[name]
 	if !listed {
-		t.err = fmt.Errorf("list the partitions of topic %q: %w", name, errLeftOut)
+		t.err = unlisted(name, errLeftOut)
 	}
 	sample := kafka.TopicSample{Name: name, Err: t.err}
 	if t.err != nil {
 		return sample
 	}
-	sample.Partitions = make([]kafka.PartitionSample, len(t.partitions))
-	for i, p := range t.partitions {
-		sample.Partitions[i] = r.partition(g, name, p)
-	}
+	log := r.logs.topics[name]
+	sample.ID = log.id
+	sample.Partitions = log.hand(to, r.partitions(t, log, g.committed.of(name), to.isolation), r.at)
 	return sample
 }
 
-func (r report) partition(g group, name string, p partition) kafka.PartitionSample {
-	at := kafka.TopicPartition{Topic: name, Partition: p.id}
-	log, logRead := r.offsets[at]
-	committed, commitRead := g.committed[at]
-	if err := cmp.Or(p.err, log.err, g.committedErr, committed.err, missing(at, logRead && commitRead)); err != nil {
-		return kafka.PartitionSample{Partition: p.id, Err: err}
+// partitions returns them until the next call.
+func (r *report) partitions(t topic, log *topicLog, committed topicCommits, isolation kafka.Isolation) []kafka.PartitionSample {
+	r.scratch = r.scratch[:0]
+	for i := range t.partitions {
+		s := kafka.PartitionSample{Partition: int32(i)}
+		commit := committed.at(s.Partition)
+		if s.Err = cmp.Or(t.partitions[i].err, log.err(s.Partition, isolation, r.logs.began), commit.err); s.Err == nil {
+			s.Committed = commit.at
+			log.partitions[i].fill(&s, isolation, r.at)
+		}
+		r.scratch = append(r.scratch, s)
 	}
-	return kafka.PartitionSample{Partition: p.id, Committed: committed.at, Start: log.start, End: log.end}
+	return r.scratch
 }
 
-// missing guards against a hole in the report, which would read as offset 0.
-func missing(at kafka.TopicPartition, read bool) error {
-	if read {
-		return nil
+// err is why the ends of a partition's log are not known as of a cycle that
+// began to read them then.
+func (l *topicLog) err(id int32, isolation kafka.Isolation, began time.Time) error {
+	p := &l.partitions[id]
+	if err := p.end.since(began); err != nil {
+		return err
 	}
-	return fmt.Errorf("read the offsets of partition %q: %w", at, errLeftOut)
+	if err := p.endFor(isolation).since(began); err != nil || p.start.known() {
+		return err
+	}
+	if p.start.err != nil {
+		return p.start.err
+	}
+	return errLeftOut
+}
+
+// fill says what the log means to a group that committed what the sample has.
+// The start was read at another time than the end: it is not above it.
+func (p *partitionLog) fill(s *kafka.PartitionSample, isolation kafka.Isolation, cycle time.Time) {
+	s.End = p.endFor(isolation).offset
+	s.Start = min(p.start.offset, s.End)
+	s.HighWatermark = max(p.end.offset, s.End)
+	if isolation == kafka.ReadCommitted {
+		s.OpenSince, s.OpenTransaction = p.held.since, p.held.holder
+	}
+	position := max(s.Committed, s.Start)
+	if position >= s.End {
+		return
+	}
+	if s.Appended = p.timeline.When(position); s.Appended.OrEarlier {
+		p.wantProbe()
+	}
+	tail := p.tailFor(isolation)
+	tail.sight(position, s.End, cycle)
+	s.Empty = tail.isEmpty(position, s.End)
+}
+
+// topicCommits are a group's committed offsets of one topic.
+type topicCommits struct {
+	commits
+	topic      string
+	partitions map[int32]*sarama.OffsetFetchResponseBlock
+}
+
+func (c commits) of(topic string) topicCommits {
+	return topicCommits{commits: c, topic: topic, partitions: c.blocks[topic]}
+}
+
+func (c *topicCommits) at(id int32) offset {
+	block := c.partitions[id]
+	if c.err == nil && !c.unknown && block != nil && block.Err == sarama.ErrNoError {
+		return offset{at: max(block.Offset, kafka.NoOffset)}
+	}
+	return c.commits.at(kafka.TopicPartition{Topic: c.topic, Partition: id})
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,125 @@
+package kafkaadmin
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/lagrange-operator/lagrange/internal/kafka"
+)
+
+// listEvery is how old the list of all topics gets that patterns are matched
+// against.
+const listEvery = 30 * time.Second
+
+// patterns resolves topic patterns. It asks nothing while nobody has one, and
+// one request serves all.
+type patterns struct {
+	mu       sync.Mutex // also held while the list is asked for: who needs it waits
+	listedAt time.Time
+	err      error    // why the last listing failed
+	names    []string // of the last that did not, sorted; nil before
+	matches  map[string]match
+}
+
+// match is what a pattern resolves to.
+type match struct {
+	topics []string
+	err    error
+}
+
+// resolve returns the subscriptions with the topics that their patterns match,
+// and for each why its topics are not known, or not up to date.
+func (c *client) resolve(ctx context.Context, subscriptions []Subscription) ([]Subscription, []error) {
+	errs := make([]error, len(subscriptions))
+	if !slices.ContainsFunc(subscriptions, Subscription.byPattern) || c.invalid != nil {
+		return subscriptions, errs
+	}
+	c.patterns.mu.Lock()
+	defer c.patterns.mu.Unlock()
+	c.listTopics(ctx, time.Now())
+	resolved := slices.Clone(subscriptions)
+	for i, s := range subscriptions {
+		if s.byPattern() {
+			m := c.patterns.resolve(s.TopicPattern)
+			resolved[i].Topics, errs[i] = m.topics, m.err
+		}
+	}
+	return resolved, errs
+}
+
+func (s Subscription) byPattern() bool { return len(s.Topics) == 0 && s.TopicPattern != "" }
+
+// listTopics renews the list if it is due. One that could never be read is due
+// in every cycle.
+func (c *client) listTopics(ctx context.Context, now time.Time) {
+	p := &c.patterns
+	if p.names != nil && now.Sub(p.listedAt) < listEvery {
+		return
+	}
+	p.listedAt, p.matches = now, map[string]match{}
+	names, err := c.topicNames(ctx)
+	if p.err = err; err == nil {
+		p.names = names
+	}
+}
+
+// resolve matches one pattern. The caller holds the lock.
+func (p *patterns) resolve(pattern string) match {
+	m, known := p.matches[pattern]
+	if !known {
+		m = p.match(pattern)
+		p.matches[pattern] = m
+	}
+	return m
+}
+
+func (p *patterns) match(pattern string) match {
+	expression, err := anchored(pattern)
+	if err != nil {
+		return match{err: fmt.Errorf("read the topic pattern %q: %w: %w", pattern, kafka.ErrInvalid, err)}
+	}
+	var m match
+	for _, name := range p.names {
+		if expression.MatchString(name) {
+			m.topics = append(m.topics, name)
+		}
+	}
+	switch {
+	case p.err != nil:
+		m.err = fmt.Errorf("list the topics that match %q: %w", pattern, p.err)
+	case len(m.topics) == 0:
+		m.err = fmt.Errorf("list the topics that match %q: %w: no topic matches", pattern, kafka.ErrTopicMissing)
+	}
+	return m
+}
+
+// anchored compiles a pattern so that it matches whole names only. It is
+// compiled alone first: a parenthesis must not close ours.
+func anchored(pattern string) (*regexp.Regexp, error) {
+	if _, err := regexp.Compile(pattern); err != nil {
+		return nil, err //nolint:wrapcheck // it names the pattern and what is wrong with it
+	}
+	return regexp.Compile(`\A(?:` + pattern + `)\z`) //nolint:wrapcheck // the same
+}
+
+// topicNames lists the names of all topics that we may see, but for internal
+// ones, sorted.
+func (c *client) topicNames(ctx context.Context) ([]string, error) {
+	response, err := c.metadata(ctx, c.requestAllTopics)
+	if err != nil {
+		return nil, err
+	}
+	names := []string{}
+	for _, t := range response.Topics {
+		if !t.IsInternal && !strings.HasPrefix(t.Name, "__") {
+			names = append(names, t.Name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
