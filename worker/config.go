@@ -12,6 +12,8 @@ import (
 	"github.com/IBM/sarama"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/lagrange-operator/lagrange/api/workerconfig"
 )
 
 // Defaults of the fields of Config that may be left zero.
@@ -54,11 +56,29 @@ const (
 	Sticky     Assignment = "sticky"
 )
 
+// IsolationLevel is which messages of transactions are handled.
+type IsolationLevel string
+
+// The isolation levels.
+const (
+	// ReadUncommitted handles all messages, also those of transactions that are
+	// open or were aborted.
+	ReadUncommitted IsolationLevel = "read_uncommitted"
+	// ReadCommitted handles those of committed transactions, and waits behind
+	// one that is open.
+	ReadCommitted IsolationLevel = "read_committed"
+)
+
 // Config is what Run needs to know. Load fills it from the operator's file and
 // the environment; every field may be set in Go as well.
 type Config struct {
 	// BootstrapServers are the brokers to start from, host:port each. Required.
 	BootstrapServers []string
+	// TLS and SASL are how to connect; nil for plain text and for no
+	// authentication. They name files, which are read again for each connection
+	// that is opened: their content may change while Run runs.
+	TLS  *workerconfig.TLS
+	SASL *workerconfig.SASL
 	// KafkaVersion is the newest protocol version to speak; with an older
 	// broker less is spoken by itself. Default DefaultKafkaVersion.
 	KafkaVersion string
@@ -67,8 +87,16 @@ type Config struct {
 	ClientID string
 	// GroupID is the consumer group to join. Required.
 	GroupID string
-	// Topics are the topics to subscribe to. Required.
+	// Topics are the topics to subscribe to. Required, unless there is a
+	// TopicPattern.
 	Topics []string
+	// TopicPattern is a regular expression (RE2) that matches the whole names of
+	// the topics to subscribe to, instead of Topics. Internal topics and names
+	// that begin with "__" are left out. New topics are looked for as often as
+	// MetadataRefresh says.
+	TopicPattern string
+	// IsolationLevel defaults to ReadUncommitted.
+	IsolationLevel IsolationLevel
 	// InitialOffset defaults to Earliest, which never skips a message.
 	InitialOffset InitialOffset
 	// Assignment defaults to Range.
@@ -96,7 +124,7 @@ type Config struct {
 	// where that is longer, so that a message may always use its whole time.
 	GracePeriod time.Duration
 	// MetadataRefresh is how soon partitions that were added to a topic are
-	// noticed, by one member for the group. Default DefaultMetadataRefresh.
+	// noticed, and topics that match TopicPattern. Default DefaultMetadataRefresh.
 	MetadataRefresh time.Duration
 	// ListenAddress serves /healthz, /readyz and /metrics. Empty serves none.
 	ListenAddress string
@@ -113,7 +141,8 @@ func (c Config) Validate() error {
 	errs := []error{
 		required(len(c.BootstrapServers) > 0, "bootstrap servers"),
 		required(c.GroupID != "", "group id"),
-		required(len(c.Topics) > 0, "topics"),
+		c.topicsProblem(),
+		oneOf("isolation level", c.IsolationLevel, "", ReadUncommitted, ReadCommitted),
 		oneOf("initial offset", c.InitialOffset, "", Earliest, Latest),
 		oneOf("assignment", c.Assignment, "", Range, RoundRobin, Sticky),
 		notNegative("maximum processing time", c.MaxProcessingTime),
@@ -128,6 +157,8 @@ func (c Config) Validate() error {
 		_, err := parseVersion(c.KafkaVersion)
 		errs = append(errs, err)
 	}
+	errs = append(errs, tlsProblems(c.TLS)...)
+	errs = append(errs, saslProblems(c.SASL)...)
 	return errors.Join(errs...)
 }
 
@@ -167,6 +198,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.KafkaVersion = cmp.Or(c.KafkaVersion, DefaultKafkaVersion)
 	c.InitialOffset = cmp.Or(c.InitialOffset, Earliest)
 	c.Assignment = cmp.Or(c.Assignment, Range)
+	c.IsolationLevel = cmp.Or(c.IsolationLevel, ReadUncommitted)
 	c.MaxProcessingTime = cmp.Or(c.MaxProcessingTime, DefaultMaxProcessingTime)
 	c.CommitInterval = cmp.Or(c.CommitInterval, DefaultCommitInterval)
 	c.SessionTimeout = cmp.Or(c.SessionTimeout, DefaultSessionTimeout)

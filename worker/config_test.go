@@ -17,14 +17,21 @@ const sampleFile = `{
   "kafkaVersion": "3.8.0",
   "groupID": "orders",
   "topics": ["a", "b"],
-  "consumer": {"initialOffset": "latest", "assignment": "sticky", "maxProcessingTime": "1m30s"}
+  "tls": {"caFile": "/c/ca.crt"},
+  "sasl": {"mechanism": "PLAIN", "username": "u", "passwordFile": "/c/password"},
+  "consumer": {"initialOffset": "latest", "isolationLevel": "read_committed", "assignment": "sticky", "maxProcessingTime": "1m30s"}
 }`
 
 func TestLoad(t *testing.T) {
 	fromSample := Config{
 		BootstrapServers: []string{"one:9092", "two:9092"}, KafkaVersion: "3.8.0", GroupID: "orders",
 		Topics: []string{"a", "b"}, InitialOffset: Latest, Assignment: Sticky, MaxProcessingTime: 90 * time.Second,
+		TLS:            &workerconfig.TLS{CAFile: "/c/ca.crt"},
+		SASL:           &workerconfig.SASL{Mechanism: "PLAIN", Username: "u", PasswordFile: "/c/password"},
+		IsolationLevel: ReadCommitted,
 	}
+	byPattern := fromSample
+	byPattern.Topics, byPattern.TopicPattern = nil, "a.*"
 	overridden := fromSample
 	overridden.GroupID, overridden.ClientID, overridden.Topics = "mine", "pod-1", []string{"c", "d"}
 	cases := map[string]struct {
@@ -45,6 +52,23 @@ func TestLoad(t *testing.T) {
 				workerconfig.EnvGroupID: "mine", workerconfig.EnvClientID: "pod-1", workerconfig.EnvTopics: "c, d,",
 			},
 			want: overridden,
+		},
+		"PatternOverList": {
+			reason: "A pattern in a variable replaces the file's list.",
+			file:   sampleFile,
+			env:    map[string]string{workerconfig.EnvTopicPattern: "a.*"},
+			want:   byPattern,
+		},
+		"ListOverPattern": {
+			reason: "And the other way round.",
+			file:   `{"topicPattern": "a.*"}`,
+			env:    map[string]string{workerconfig.EnvTopics: "t"},
+			want:   Config{Topics: []string{"t"}},
+		},
+		"Pattern": {
+			reason: "A pattern in the file arrives.",
+			file:   `{"topicPattern": "a.*"}`,
+			want:   Config{TopicPattern: "a.*"},
 		},
 		"EnvironmentAlone": {
 			reason: "Without a file the variables do.",
@@ -74,7 +98,7 @@ func setEnvironment(t *testing.T, file string, env map[string]string) {
 	t.Helper()
 	for _, name := range []string{
 		workerconfig.EnvConfig, workerconfig.EnvClientID, workerconfig.EnvBootstrapServers,
-		workerconfig.EnvGroupID, workerconfig.EnvTopics,
+		workerconfig.EnvGroupID, workerconfig.EnvTopics, workerconfig.EnvTopicPattern,
 	} {
 		t.Setenv(name, env[name])
 	}
@@ -125,6 +149,16 @@ func TestValidate(t *testing.T) {
 		"NoServers":       {reason: "There is no default broker.", change: func(c *Config) { c.BootstrapServers = nil }, want: "no bootstrap servers given"},
 		"NoGroup":         {reason: "There is no default group.", change: func(c *Config) { c.GroupID = "" }, want: "no group id given"},
 		"NoTopics":        {reason: "A worker without topics would idle for ever.", change: func(c *Config) { c.Topics = nil }, want: "no topics given"},
+		"Pattern":         {reason: "A pattern does instead of topics.", change: func(c *Config) { c.Topics, c.TopicPattern = nil, "a.*" }},
+		"BothTopics":      {reason: "Which of them would count?", change: func(c *Config) { c.TopicPattern = "a" }, want: "topics and a topic pattern are given"},
+		"BadPattern":      {reason: "It is compiled before anything starts.", change: func(c *Config) { c.Topics, c.TopicPattern = nil, "a)|(b" }, want: "read the topic pattern: error parsing regexp"},
+		"Isolation":       {reason: "As in the API.", change: func(c *Config) { c.IsolationLevel = "committed" }, want: `isolation level "committed" is not one of ["read_uncommitted" "read_committed"]`},
+		"KeyAlone":        {reason: "A key is of no use alone.", change: func(c *Config) { c.TLS = &workerconfig.TLS{KeyFile: "k"} }, want: "only one is given"},
+		"Mechanism":       {reason: "Kerberos is not supported.", change: func(c *Config) { c.SASL = &workerconfig.SASL{Mechanism: "GSSAPI"} }, want: `SASL mechanism "GSSAPI" is not one of ["PLAIN"`},
+		"NoPassword":      {reason: "A password comes from a file only.", change: func(c *Config) { c.SASL = &workerconfig.SASL{Mechanism: "PLAIN", Username: "u"} }, want: "no SASL password file given"},
+		"NoUser":          {reason: "The user name from either.", change: func(c *Config) { c.SASL = &workerconfig.SASL{Mechanism: "SCRAM-SHA-256", PasswordFile: "p"} }, want: "no SASL user name given"},
+		"NoOAuth":         {reason: "All that is missing is named.", change: func(c *Config) { c.SASL = &workerconfig.SASL{Mechanism: "OAUTHBEARER"} }, want: "no OAuth token endpoint given\nno OAuth client id given\nno OAuth client secret file given"},
+		"NoRegion":        {reason: "Tokens are signed for a region.", change: func(c *Config) { c.SASL = &workerconfig.SASL{Mechanism: "AWS_MSK_IAM"} }, want: "no AWS region given"},
 		"InitialOffset":   {reason: "The value and the allowed ones are named.", change: func(c *Config) { c.InitialOffset = "oldest" }, want: `initial offset "oldest" is not one of ["earliest" "latest"]`},
 		"Assignment":      {reason: "Case matters, as in the API.", change: func(c *Config) { c.Assignment = "roundrobin" }, want: `assignment "roundrobin" is not one of`},
 		"Version":         {reason: "Versions have three parts.", change: func(c *Config) { c.KafkaVersion = "3.x" }, want: `read Kafka version "3.x"`},
@@ -157,7 +191,7 @@ func TestDefaultsLeaveRoomForTheLongestMessage(t *testing.T) {
 		t.Errorf("drain timeout %s does not lie between the processing time %s and the rebalance timeout %s",
 			config.drainTimeout(), config.MaxProcessingTime, config.RebalanceTimeout)
 	}
-	client, err := saramaConfig(config, newDialer())
+	client, err := saramaConfig(config, newDialer(credentialFiles{}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,12 +1,16 @@
 package worker
 
 import (
+	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"sync"
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"github.com/lagrange-operator/lagrange/internal/kafkaauth"
 )
 
 const (
@@ -45,6 +49,9 @@ func saramaConfig(config Config, dialer *dialer) (*sarama.Config, error) {
 	kafka.Metadata.RefreshFrequency = config.MetadataRefresh
 	kafka.Metadata.AllowAutoTopicCreation = false
 	kafka.Consumer.Return.Errors = true
+	if config.IsolationLevel == ReadCommitted {
+		kafka.Consumer.IsolationLevel = sarama.ReadCommitted
+	}
 	kafka.Consumer.Fetch.Default = fetchBytes
 	kafka.Consumer.MaxProcessingTime = min(config.MaxProcessingTime, feedTimeout)
 	kafka.Consumer.Offsets.AutoCommit.Enable = false
@@ -78,18 +85,19 @@ func strategies(wanted Assignment) []sarama.BalanceStrategy {
 	return list
 }
 
-// dialer opens sarama's connections and can cut them all: sarama's calls take
-// no context, and a join may wait for minutes.
+// dialer opens sarama's connections, and TLS on them, and can cut them all:
+// sarama's calls take no context, and a join may wait for minutes.
 type dialer struct {
-	net net.Dialer
+	net   net.Dialer
+	files credentialFiles
 
 	mutex       sync.Mutex
 	cut         bool
 	connections map[*connection]struct{}
 }
 
-func newDialer() *dialer {
-	return &dialer{net: net.Dialer{Timeout: dialTimeout}, connections: make(map[*connection]struct{})}
+func newDialer(files credentialFiles) *dialer {
+	return &dialer{net: net.Dialer{Timeout: dialTimeout}, files: files, connections: make(map[*connection]struct{})}
 }
 
 // Dial implements proxy.Dialer for sarama.
@@ -98,6 +106,38 @@ func (d *dialer) Dial(network, address string) (net.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to the broker: %w", err)
 	}
+	tracked, err := d.track(opened)
+	if err != nil {
+		return nil, err
+	}
+	secure, err := d.secure(kafkaauth.Watch(tracked), address)
+	if err != nil {
+		_ = tracked.Close() // nothing was sent on it that could be lost
+		return nil, err
+	}
+	return secure, nil
+}
+
+// secure speaks TLS on the connection, if there is TLS, with the certificates
+// of the moment. sarama's own way to TLS keeps those that it started with.
+func (d *dialer) secure(conn net.Conn, address string) (net.Conn, error) {
+	if d.files.tls == nil {
+		return conn, nil
+	}
+	config, err := d.files.tlsConfig(address)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
+	defer cancel()
+	client := tls.Client(conn, config)
+	if err := client.HandshakeContext(ctx); err != nil {
+		return nil, fmt.Errorf("begin TLS with %q: %w", address, err)
+	}
+	return client, nil
+}
+
+func (d *dialer) track(opened net.Conn) (net.Conn, error) {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
 	if d.cut {

@@ -37,13 +37,21 @@ type broker struct {
 
 func newBroker(t *testing.T, partitions int32) *broker {
 	t.Helper()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, topic),
+	return newBrokerWith(t, func(*sarama.Config) {}, kfake.SeedTopics(partitions, topic),
 		kfake.AllowAutoTopicCreation()) // for clients that ask for it
+}
+
+// newBrokerWith is a broker with options, and what the test's own client needs
+// to connect to it.
+func newBrokerWith(t *testing.T, secure func(*sarama.Config), options ...kfake.Opt) *broker {
+	t.Helper()
+	cluster, err := kfake.NewCluster(append(options, kfake.NumBrokers(1))...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(cluster.Close)
 	config := sarama.NewConfig()
+	secure(config)
 	config.Version = sarama.V3_6_0_0
 	config.Metadata.AllowAutoTopicCreation = false
 	config.Producer.Return.Successes = true
@@ -69,6 +77,11 @@ func newBroker(t *testing.T, partitions int32) *broker {
 
 // produce appends messages.
 func (b *broker) produce(t *testing.T, partition int32, count int) {
+	t.Helper()
+	b.produceTo(t, topic, partition, count)
+}
+
+func (b *broker) produceTo(t *testing.T, topic string, partition int32, count int) {
 	t.Helper()
 	for range count {
 		message := &sarama.ProducerMessage{Topic: topic, Partition: partition, Value: sarama.StringEncoder("v")}

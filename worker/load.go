@@ -28,9 +28,13 @@ func Load() (Config, error) {
 func fromFile(file workerconfig.File) Config {
 	return Config{
 		BootstrapServers:  file.BootstrapServers,
+		TLS:               file.TLS,
+		SASL:              file.SASL,
 		KafkaVersion:      file.KafkaVersion,
 		GroupID:           file.GroupID,
 		Topics:            file.Topics,
+		TopicPattern:      file.TopicPattern,
+		IsolationLevel:    IsolationLevel(file.Consumer.IsolationLevel),
 		InitialOffset:     InitialOffset(file.Consumer.InitialOffset),
 		Assignment:        Assignment(file.Consumer.Assignment),
 		MaxProcessingTime: time.Duration(file.Consumer.MaxProcessingTime),
@@ -41,8 +45,9 @@ func (c *Config) overrideFromEnvironment() {
 	if servers := listFromEnvironment(workerconfig.EnvBootstrapServers); servers != nil {
 		c.BootstrapServers = servers
 	}
-	if topics := listFromEnvironment(workerconfig.EnvTopics); topics != nil {
-		c.Topics = topics
+	topics, pattern := listFromEnvironment(workerconfig.EnvTopics), os.Getenv(workerconfig.EnvTopicPattern)
+	if topics != nil || pattern != "" {
+		c.Topics, c.TopicPattern = topics, pattern // one replaces the other, too
 	}
 	if group := os.Getenv(workerconfig.EnvGroupID); group != "" {
 		c.GroupID = group

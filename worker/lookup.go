@@ -11,9 +11,10 @@ import (
 
 // lookup reads offsets. What could not be read is an error, never "none".
 type lookup struct {
-	client sarama.Client
-	admin  sarama.ClusterAdmin
-	group  string
+	client    sarama.Client
+	admin     sarama.ClusterAdmin
+	group     string
+	isolation sarama.IsolationLevel
 }
 
 // newLookup works on the client's own connections. sarama's admin wants the
@@ -24,7 +25,7 @@ func newLookup(client sarama.Client, group string) (lookup, error) {
 	if err != nil {
 		return lookup{}, fmt.Errorf("prepare offset lookups: %w", err)
 	}
-	return lookup{client: client, admin: admin, group: group}, nil
+	return lookup{client: client, admin: admin, group: group, isolation: client.Config().Consumer.IsolationLevel}, nil
 }
 
 // commits reads the group's commits for all partitions named.
@@ -61,22 +62,28 @@ func readCommit(response *sarama.OffsetFetchResponse, tp kafka.TopicPartition) (
 
 // logRanges reads what the logs of the claimed partitions hold.
 func (l lookup) logRanges(claims map[string][]int32) (map[kafka.TopicPartition]logRange, error) {
-	starts, err := l.offsets(claims, sarama.OffsetOldest)
+	starts, err := l.offsets(claims, sarama.OffsetOldest, sarama.ReadUncommitted)
 	if err != nil {
 		return nil, fmt.Errorf("read log starts: %w", err)
 	}
-	ends, err := l.offsets(claims, sarama.OffsetNewest)
+	ends, err := l.offsets(claims, sarama.OffsetNewest, sarama.ReadUncommitted)
 	if err != nil {
 		return nil, fmt.Errorf("read log ends: %w", err)
 	}
+	readable := ends
+	if l.isolation == sarama.ReadCommitted {
+		if readable, err = l.offsets(claims, sarama.OffsetNewest, sarama.ReadCommitted); err != nil {
+			return nil, fmt.Errorf("read last stable offsets: %w", err)
+		}
+	}
 	ranges := make(map[kafka.TopicPartition]logRange, len(starts))
 	for tp, start := range starts {
-		ranges[tp] = logRange{start: start, end: ends[tp]}
+		ranges[tp] = logRange{start: start, end: ends[tp], readable: readable[tp]}
 	}
 	return ranges, nil
 }
 
-func (l lookup) offsets(claims map[string][]int32, which int64) (map[kafka.TopicPartition]int64, error) {
+func (l lookup) offsets(claims map[string][]int32, which int64, isolation sarama.IsolationLevel) (map[kafka.TopicPartition]int64, error) {
 	query := make(map[string]map[int32]int64, len(claims))
 	for topic, numbers := range claims {
 		query[topic] = make(map[int32]int64, len(numbers))
@@ -84,7 +91,7 @@ func (l lookup) offsets(claims map[string][]int32, which int64) (map[kafka.Topic
 			query[topic][number] = which
 		}
 	}
-	results, err := l.admin.ListOffsets(query, nil)
+	results, err := l.admin.ListOffsets(query, &sarama.ListOffsetsOptions{IsolationLevel: isolation})
 	if err != nil {
 		return nil, fmt.Errorf("list offsets: %w", err)
 	}

@@ -88,6 +88,10 @@ func (h topicHistory) addedLater(partition int32) bool {
 // logRange is what a partition's log holds: from start up to, without, end.
 type logRange struct {
 	start, end int64
+	// readable is where a reader who has read all stands now: end, or with
+	// ReadCommitted the last stable offset. With a transaction open since 90 in
+	// a log that ends at 100 it is 90: its ten messages may yet be committed.
+	readable int64
 }
 
 // decision is where a claim opens and why, for the log.
@@ -109,7 +113,7 @@ func decideStart(tp kafka.TopicPartition, committed commit, history topicHistory
 	case history.addedLater(tp.Partition):
 		return decision{log.start, "no commit, but other partitions of the topic have one: it was added later"}, nil
 	case initial == Latest:
-		return decision{log.end, "no commit, initial offset is latest"}, nil
+		return decision{log.readable, "no commit, initial offset is latest"}, nil
 	default:
 		return decision{log.start, "no commit, initial offset is earliest"}, nil
 	}

@@ -20,16 +20,18 @@ func TestDecideStart(t *testing.T) {
 		initial   InitialOffset
 		want      int64
 	}{
-		"Committed":        {"The commit is inside the log.", 0, commit{offset: 7}, topicHistory{started: true}, logRange{0, 10}, Latest, 7},
-		"CommittedAtEnd":   {"All read: the next message is the first one that comes.", 0, commit{offset: 10}, topicHistory{started: true}, logRange{0, 10}, Earliest, 10},
-		"CommittedAtZero":  {"Zero is a position, not 'none'.", 0, commit{offset: 0}, topicHistory{started: true}, logRange{0, 10}, Latest, 0},
-		"CommittedAtStart": {"The log start itself still exists.", 0, commit{offset: 4}, topicHistory{started: true}, logRange{4, 10}, Latest, 4},
-		"BelowStart":       {"Never to the log end: what is left is handled.", 0, commit{offset: 3}, topicHistory{started: true}, logRange{5, 10}, Latest, 5},
-		"NoneEarliest":     {"Nothing was ever committed for the topic.", 0, none, topicHistory{}, logRange{2, 10}, Earliest, 2},
-		"NoneLatest":       {"As above.", 0, none, topicHistory{}, logRange{2, 10}, Latest, 10},
-		"AddedLater":       {"Siblings have commits: latest would skip what was produced before it was noticed.", 6, none, topicHistory{started: true}, logRange{0, 10}, Latest, 0},
-		"AddedAfterFirst":  {"The topic had 6 partitions at the first start, 6 is the seventh.", 6, none, topicHistory{started: true, firstCount: 6}, logRange{0, 10}, Latest, 0},
-		"ThereAtFirst":     {"The topic had 6 partitions at the first start: a sibling was only quicker to open.", 5, none, topicHistory{started: true, firstCount: 6}, logRange{0, 10}, Latest, 10},
+		"Committed":        {"The commit is inside the log.", 0, commit{offset: 7}, topicHistory{started: true}, logRange{0, 10, 10}, Latest, 7},
+		"CommittedAtEnd":   {"All read: the next message is the first one that comes.", 0, commit{offset: 10}, topicHistory{started: true}, logRange{0, 10, 10}, Earliest, 10},
+		"CommittedAtZero":  {"Zero is a position, not 'none'.", 0, commit{offset: 0}, topicHistory{started: true}, logRange{0, 10, 10}, Latest, 0},
+		"CommittedAtStart": {"The log start itself still exists.", 0, commit{offset: 4}, topicHistory{started: true}, logRange{4, 10, 10}, Latest, 4},
+		"BelowStart":       {"Never to the log end: what is left is handled.", 0, commit{offset: 3}, topicHistory{started: true}, logRange{5, 10, 10}, Latest, 5},
+		"NoneEarliest":     {"Nothing was ever committed for the topic.", 0, none, topicHistory{}, logRange{2, 10, 10}, Earliest, 2},
+		"NoneLatest":       {"As above.", 0, none, topicHistory{}, logRange{2, 10, 10}, Latest, 10},
+		"NoneLatestOpen":   {"What an open transaction wrote may yet be committed.", 0, none, topicHistory{}, logRange{2, 10, 7}, Latest, 7},
+		"CommittedBeyond":  {"Above the last stable offset is not above the log end.", 0, commit{offset: 9}, topicHistory{started: true}, logRange{2, 10, 7}, Latest, 9},
+		"AddedLater":       {"Siblings have commits: latest would skip what was produced before it was noticed.", 6, none, topicHistory{started: true}, logRange{0, 10, 10}, Latest, 0},
+		"AddedAfterFirst":  {"The topic had 6 partitions at the first start, 6 is the seventh.", 6, none, topicHistory{started: true, firstCount: 6}, logRange{0, 10, 10}, Latest, 0},
+		"ThereAtFirst":     {"The topic had 6 partitions at the first start: a sibling was only quicker to open.", 5, none, topicHistory{started: true, firstCount: 6}, logRange{0, 10, 10}, Latest, 10},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -47,7 +49,7 @@ func TestDecideStart(t *testing.T) {
 
 func TestDecideStartRefusesACommitAboveTheLogEnd(t *testing.T) {
 	tp := kafka.TopicPartition{Topic: "orders", Partition: 3}
-	_, err := decideStart(tp, commit{offset: 11}, topicHistory{started: true}, logRange{0, 10}, Latest)
+	_, err := decideStart(tp, commit{offset: 11}, topicHistory{started: true}, logRange{0, 10, 10}, Latest)
 	var aboveEnd *OffsetAboveEndError
 	if !errors.As(err, &aboveEnd) {
 		t.Fatalf("decideStart: %v, want an OffsetAboveEndError", err)

@@ -2,13 +2,15 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"sync"
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"github.com/lagrange-operator/lagrange/internal/kafkaauth"
 )
 
 const (
@@ -33,7 +35,11 @@ func Run(ctx context.Context, config Config, handler Handler) error {
 	if err != nil {
 		return fmt.Errorf("worker configuration: %w", err)
 	}
-	return newRunner(ctx, config, handler).run()
+	runner, err := newRunner(ctx, config, handler)
+	if err != nil {
+		return fmt.Errorf("worker configuration: %w", err)
+	}
+	return runner.run()
 }
 
 // runner is one call of Run.
@@ -45,6 +51,9 @@ type runner struct {
 	metrics *metrics
 	health  *health
 	dialer  *dialer
+	files   credentialFiles
+	kafka   *sarama.Config // without SASL, which each client gets anew
+	pattern *regexp.Regexp // nil for a list of topics
 	backoff func(attempt int) time.Duration
 	// handledUpTo tells redeliveries over all sessions of the process.
 	handledUpTo *highWater
@@ -53,7 +62,19 @@ type runner struct {
 	client sarama.Client
 }
 
-func newRunner(ctx context.Context, config Config, handler Handler) *runner {
+func newRunner(ctx context.Context, config Config, handler Handler) (*runner, error) {
+	files := credentialFiles{tls: config.TLS, sasl: config.SASL}
+	dialer := newDialer(files)
+	kafka, err := saramaConfig(config, dialer)
+	if err != nil {
+		return nil, err
+	}
+	var pattern *regexp.Regexp
+	if config.TopicPattern != "" {
+		if pattern, err = wholeName(config.TopicPattern); err != nil {
+			return nil, fmt.Errorf("read the topic pattern: %w", err)
+		}
+	}
 	return &runner{
 		ctx:         ctx,
 		config:      config,
@@ -61,10 +82,13 @@ func newRunner(ctx context.Context, config Config, handler Handler) *runner {
 		log:         config.Logger.With("group", config.GroupID, "client", config.ClientID),
 		metrics:     newMetrics(),
 		health:      &health{now: time.Now, rejoin: config.RebalanceTimeout},
-		dialer:      newDialer(),
+		dialer:      dialer,
+		files:       files,
+		kafka:       kafka,
+		pattern:     pattern,
 		backoff:     newBackoff(retryBackoff, retryMaxBackoff),
 		handledUpTo: newHighWater(),
-	}
+	}, nil
 }
 
 func (r *runner) run() error {
@@ -80,15 +104,12 @@ func (r *runner) run() error {
 	defer stopServing()
 	defer r.health.end()
 	defer r.supervise()()
-	if err := r.connect(); err != nil {
-		return err
+	for r.ctx.Err() == nil {
+		if err := r.tenure(); err != nil {
+			return err
+		}
 	}
-	if r.client == nil {
-		return nil // told to stop before a broker was reached
-	}
-	err = r.consume()
-	r.closed("the Kafka client", r.client.Close())
-	return err
+	return nil
 }
 
 // supervise notes the end of the context, and cuts the connections when sarama
@@ -120,68 +141,13 @@ func (r *runner) supervise() (stop func()) {
 	}
 }
 
-// connect waits for a broker. It leaves the client nil when the context ends
-// first.
-func (r *runner) connect() error {
-	config, err := saramaConfig(r.config, r.dialer)
-	if err != nil {
-		return err
-	}
-	wait := newBackoff(joinBackoff, joinMaxBackoff)
-	for attempt := 1; r.ctx.Err() == nil; attempt++ {
-		client, err := sarama.NewClient(r.config.BootstrapServers, config)
-		if err == nil {
-			r.client = client
-			return nil
-		}
-		r.failed(fmt.Errorf("connect to %q: %w", r.config.BootstrapServers, err))
-		pause(r.ctx, wait(attempt))
-	}
-	return nil
-}
-
-func (r *runner) consume() error {
-	group, err := sarama.NewConsumerGroupFromClient(r.config.GroupID, r.client)
-	if err != nil {
-		return fmt.Errorf("prepare the membership in group %q: %w", r.config.GroupID, err)
-	}
-	var draining sync.WaitGroup
-	draining.Go(func() {
-		for err := range group.Errors() {
-			r.failed(err)
-		}
-	})
-	err = r.join(group)
-	r.closed("the membership", group.Close())
-	draining.Wait()
-	return err
-}
-
-// join is a member, again after each rebalance, until the context ends or
-// something is wrong that joining again would not change.
-func (r *runner) join(group sarama.ConsumerGroup) error {
-	wait := newBackoff(joinBackoff, joinMaxBackoff)
-	member := &member{runner: r}
-	for failures := 0; r.ctx.Err() == nil; {
-		err := group.Consume(r.ctx, r.config.Topics, member)
-		var aboveEnd *OffsetAboveEndError
-		switch {
-		case r.ctx.Err() != nil:
-			return nil //nolint:nilerr // the program is ending: what Consume says of that is no failure
-		case errors.As(err, &aboveEnd):
-			return aboveEnd
-		case err == nil:
-			failures = 0
-			continue
-		}
-		failures++
-		r.failed(fmt.Errorf("consume %q: %w", r.config.Topics, err))
-		pause(r.ctx, wait(failures))
-	}
-	return nil
-}
-
+// failed tells of a failure that will be tried again. Of one of authentication
+// it tells no more than the part that failed: a broker's own text might quote
+// what it was sent.
 func (r *runner) failed(err error) {
+	if field := kafkaauth.Explain(err); field != nil {
+		err = field
+	}
 	r.metrics.consumeErrors.Inc()
 	r.health.failed(err)
 	r.log.Warn("consumer error", "error", err.Error())
