@@ -27,6 +27,12 @@ func (e groupEvent) shortNote() string {
 	return strings.ToValidUTF8(e.note[:maxNote-len("…")], "") + "…"
 }
 
+// toldConditions are those whose changes are worth an event.
+var toldConditions = []string{
+	v1alpha1.ConditionConnectionResolved, v1alpha1.ConditionKafkaReachable, v1alpha1.ConditionLagKnown,
+	v1alpha1.ConditionStalled, v1alpha1.ConditionPaused,
+}
+
 // eventsOf tells of what changed between two statuses: replicas with the
 // reason, conditions that went wrong or right again, and new warnings.
 func eventsOf(before, after v1alpha1.KafkaConsumerGroupStatus) []groupEvent {
@@ -35,11 +41,12 @@ func eventsOf(before, after v1alpha1.KafkaConsumerGroupStatus) []groupEvent {
 		events = append(events, groupEvent{corev1.EventTypeNormal, "Scaled", "Scale",
 			fmt.Sprintf("from %d to %s", before.DesiredReplicas, after.Scaling.Message)})
 	}
-	for _, kind := range []string{v1alpha1.ConditionKafkaReachable, v1alpha1.ConditionLagKnown, v1alpha1.ConditionStalled, v1alpha1.ConditionPaused} {
+	for _, kind := range toldConditions {
 		if e, ok := conditionEvent(meta.FindStatusCondition(before.Conditions, kind), meta.FindStatusCondition(after.Conditions, kind)); ok {
 			events = append(events, e)
 		}
 	}
+	events = append(events, stuckEvents(before, after)...)
 	fresh := slices.DeleteFunc(slices.Clone(after.Warnings), func(w string) bool { return slices.Contains(before.Warnings, w) })
 	if len(fresh) > 0 {
 		events = append(events, groupEvent{corev1.EventTypeWarning, "Warning", "Warn", strings.Join(fresh, "; ")})
@@ -59,19 +66,23 @@ func putBackEvent(done applyResult) (groupEvent, bool) {
 
 // abnormal is the status at which a condition is worth a warning.
 var abnormal = map[string]metav1.ConditionStatus{
-	v1alpha1.ConditionKafkaReachable: metav1.ConditionFalse,
-	v1alpha1.ConditionLagKnown:       metav1.ConditionFalse,
-	v1alpha1.ConditionStalled:        metav1.ConditionTrue,
+	v1alpha1.ConditionConnectionResolved: metav1.ConditionFalse,
+	v1alpha1.ConditionKafkaReachable:     metav1.ConditionFalse,
+	v1alpha1.ConditionLagKnown:           metav1.ConditionFalse,
+	v1alpha1.ConditionStalled:            metav1.ConditionTrue,
 }
 
 // conditionEvent tells of a condition that changed. The first look at an object
 // is no event, unless it finds something wrong.
 func conditionEvent(before, after *metav1.Condition) (groupEvent, bool) {
+	if after == nil {
+		return groupEvent{}, false
+	}
 	bad := after.Status == abnormal[after.Type] || after.Reason == v1alpha1.ReasonNeverCommitted
 	switch {
 	case after.Reason == v1alpha1.ReasonNotSampled,
 		before == nil && !bad,
-		before != nil && before.Status == after.Status && before.Reason == after.Reason:
+		before != nil && before.Status == after.Status && before.Reason == after.Reason && !reloadedAgain(before, after):
 		return groupEvent{}, false
 	case before != nil && before.Reason == v1alpha1.ReasonNotSampled && !bad:
 		return groupEvent{}, false
@@ -81,4 +92,44 @@ func conditionEvent(before, after *metav1.Condition) (groupEvent, bool) {
 		kind = corev1.EventTypeWarning
 	}
 	return groupEvent{kind, after.Reason, "Observe" + after.Type, after.Type + " is " + string(after.Status) + ": " + after.Message}, true
+}
+
+// reloadedAgain: each reload is told, also one after another.
+func reloadedAgain(before, after *metav1.Condition) bool {
+	return after.Reason == v1alpha1.ReasonCredentialsReloaded && before.Message != after.Message
+}
+
+// stuckEvents tells of partitions that became stuck and that got on again, each
+// in one event however many they are.
+func stuckEvents(before, after v1alpha1.KafkaConsumerGroupStatus) []groupEvent {
+	var events []groupEvent
+	if stuck := stuckBeyond(after.StuckPartitions, before.StuckPartitions); len(stuck) > 0 {
+		events = append(events, groupEvent{corev1.EventTypeWarning, "PartitionStuck", "ObservePartitions", "work waits and is not done on " + describeStuck(stuck)})
+	}
+	if recovered := stuckBeyond(before.StuckPartitions, after.StuckPartitions); len(recovered) > 0 && len(after.StuckPartitions) < maxStuckPartitions {
+		events = append(events, groupEvent{corev1.EventTypeNormal, "PartitionRecovered", "ObserveRecovery", "no longer stuck: " + describeStuck(recovered)})
+	}
+	return events
+}
+
+// stuckBeyond are the partitions of a that are not in b, by name.
+func stuckBeyond(a, b []v1alpha1.StuckPartition) []v1alpha1.StuckPartition {
+	return slices.DeleteFunc(slices.Clone(a), func(p v1alpha1.StuckPartition) bool {
+		return slices.ContainsFunc(b, func(q v1alpha1.StuckPartition) bool { return p.Topic == q.Topic && p.Partition == q.Partition })
+	})
+}
+
+func describeStuck(partitions []v1alpha1.StuckPartition) string {
+	words := make([]string, 0, len(partitions))
+	for _, p := range partitions {
+		word := fmt.Sprintf("%s-%d (%s", p.Topic, p.Partition, p.Health)
+		if p.Offset != nil {
+			word += fmt.Sprintf(" at offset %d", *p.Offset)
+		}
+		if p.Owner != "" {
+			word += fmt.Sprintf(", of %q", p.Owner)
+		}
+		words = append(words, word+")")
+	}
+	return strings.Join(words, ", ")
 }

@@ -58,3 +58,28 @@ func TestEventsOf(t *testing.T) {
 		})
 	}
 }
+
+// TestReloadEvents: each reload of credentials is told, also one after another,
+// and a restart tells none again.
+func TestReloadEvents(t *testing.T) {
+	reloaded := func(at string) *metav1.Condition {
+		return &metav1.Condition{Type: v1alpha1.ConditionConnectionResolved, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonCredentialsReloaded, Message: "read anew at " + at}
+	}
+	cases := map[string]struct {
+		reason        string
+		before, after *metav1.Condition
+		want          bool
+	}{
+		"First":  {"the first", &metav1.Condition{Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonResolved}, reloaded("12:00"), true},
+		"Second": {"and the next", reloaded("12:00"), reloaded("12:05"), true},
+		"Same":   {"not twice", reloaded("12:05"), reloaded("12:05"), false},
+		"Gone":   {"a connection that names nothing any more", reloaded("12:05"), nil, false},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if e, got := conditionEvent(tc.before, tc.after); got != tc.want || (got && e.kind != "Normal") {
+				t.Errorf("%s: %v %+v, want %v", tc.reason, got, e, tc.want)
+			}
+		})
+	}
+}

@@ -41,13 +41,13 @@ type applyResult struct {
 func (r *KafkaConsumerGroupReconciler) apply(ctx context.Context, group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, d decision, m *memory) applyResult {
 	done := applyResult{deployment: seen.deployment}
 	done.replicas, _ = presentReplicas(group, seen, m)
-	if d.blocked != nil {
+	if d.blocked != nil || d.held != nil {
 		if seen.owned == ownedByOthers {
 			done.deployment = nil
 		}
 		return done
 	}
-	configMap, err := renderConfigMap(group)
+	configMap, err := renderConfigMap(group, seen.connection.resolved)
 	if err == nil {
 		err = r.ensureConfigMap(ctx, configMap, seen)
 	}
@@ -116,7 +116,7 @@ func sameController(a, b metav1.Object) bool {
 func (r *KafkaConsumerGroupReconciler) ensureDeployment(
 	ctx context.Context, group *v1alpha1.KafkaConsumerGroup, configMap string, seen groupSnapshot, replicas int32, m *memory,
 ) (*appsv1.Deployment, error) {
-	desired := renderDeployment(group, configMap, replicas, r.Settings.ProgressDeadline)
+	desired := renderDeployment(group, seen.connection.resolved, configMap, replicas, r.Settings.ProgressDeadline)
 	content, err := json.Marshal(desired)
 	if err != nil {
 		return seen.deployment, fmt.Errorf("hash Deployment %q: %w", group.Name, err)

@@ -35,6 +35,11 @@ func (r *KafkaConsumerGroupReconciler) setConditions(
 			ObservedGeneration: group.Generation, LastTransitionTime: metav1.NewTime(seen.now),
 		})
 	}
+	if seen.connection.named(group) {
+		set(v1alpha1.ConditionConnectionResolved, seen.connection.resolvedVerdict(s.Conditions, group.Generation))
+	} else {
+		meta.RemoveStatusCondition(&s.Conditions, v1alpha1.ConditionConnectionResolved)
+	}
 	set(v1alpha1.ConditionKafkaReachable, r.kafkaReachable(seen))
 	set(v1alpha1.ConditionLagKnown, r.lagKnown(group, seen, d))
 	set(v1alpha1.ConditionPaused, pausedVerdict(group, d, done))
@@ -42,16 +47,18 @@ func (r *KafkaConsumerGroupReconciler) setConditions(
 	set(v1alpha1.ConditionScalingLimited, scalingLimited(group, d))
 	stalled := r.stalled(s, seen, d, done)
 	set(v1alpha1.ConditionStalled, stalled)
-	set(v1alpha1.ConditionReconciling, reconciling(s, seen, done, stalled))
-	set(v1alpha1.ConditionReady, r.ready(s, seen, stalled))
+	set(v1alpha1.ConditionReconciling, reconciling(s, seen, d, done, stalled))
+	set(v1alpha1.ConditionReady, r.ready(s, seen, d, stalled))
 }
 
 func (r *KafkaConsumerGroupReconciler) kafkaReachable(seen groupSnapshot) verdict {
 	switch {
+	case !seen.connection.known && seen.connection.problem != nil:
+		return verdict{no, seen.connection.problem.reason, seen.connection.problem.message}
 	case !seen.sampled:
 		return verdict{notSeen, v1alpha1.ReasonNotSampled, "the first look at the cluster has not ended yet"}
 	case seen.sample.ConnectionErr != nil:
-		return verdict{no, reasonOf(seen.sample.ConnectionErr), seen.sample.ConnectionErr.Error()}
+		return verdict{no, reasonOf(seen.sample.ConnectionErr), seen.connection.blame(seen.sample.ConnectionErr)}
 	}
 	return verdict{yes, v1alpha1.ReasonBrokersAnswer, "the brokers answer"}
 }
@@ -97,6 +104,8 @@ func scalingActive(group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, d dec
 	switch {
 	case d.blocked != nil:
 		return verdict{no, d.blocked.reason, d.blocked.message}
+	case d.held != nil:
+		return verdict{no, d.held.reason, d.held.message}
 	case done.invalid != nil:
 		return verdict{no, done.invalid.reason, done.invalid.message}
 	case d.scale.Reason == autoscale.ReasonPaused:
@@ -166,10 +175,12 @@ func (r *KafkaConsumerGroupReconciler) pastDeadline(s *v1alpha1.KafkaConsumerGro
 
 // reconciling is true while pods of a new template replace the old, and until
 // the first workers are available. A scale-up is not a rollout.
-func reconciling(s *v1alpha1.KafkaConsumerGroupStatus, seen groupSnapshot, done applyResult, stalled verdict) verdict {
+func reconciling(s *v1alpha1.KafkaConsumerGroupStatus, seen groupSnapshot, d decision, done applyResult, stalled verdict) verdict {
 	switch {
 	case stalled.status == yes:
 		return verdict{no, stalled.reason, "waits for someone to act"}
+	case s.SettledReplicas == nil && d.held != nil:
+		return verdict{yes, d.held.reason, "waiting for the connection: " + d.held.message}
 	case s.SettledReplicas == nil:
 		return verdict{yes, v1alpha1.ReasonWorkersStarting, "waiting for the first workers" + because(seen.pods, done.deployment)}
 	case rollingOut(s, done):
@@ -199,11 +210,13 @@ func statusIsCurrent(deployment *appsv1.Deployment) bool {
 }
 
 // ready sums up: the generation is applied and as many workers are available as before.
-func (r *KafkaConsumerGroupReconciler) ready(s *v1alpha1.KafkaConsumerGroupStatus, seen groupSnapshot, stalled verdict) verdict {
+func (r *KafkaConsumerGroupReconciler) ready(s *v1alpha1.KafkaConsumerGroupStatus, seen groupSnapshot, d decision, stalled verdict) verdict {
 	unreachable := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionKafkaReachable)
 	switch {
 	case stalled.status == yes:
 		return verdict{no, stalled.reason, stalled.message}
+	case s.SettledReplicas == nil && d.held != nil:
+		return verdict{no, d.held.reason, "there are no workers yet: " + d.held.message}
 	case s.SettledReplicas == nil:
 		return verdict{no, v1alpha1.ReasonWorkersStarting, "the first workers are not available yet" + because(seen.pods, nil)}
 	case s.AvailableReplicas < *s.SettledReplicas:

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -29,9 +30,13 @@ import (
 // +kubebuilder:rbac:groups=kafka.lagrange.dev,resources=kafkaconsumergroups/finalizers,verbs=update
 // +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups=apps,resources=replicasets,verbs=list;watch
-// +kubebuilder:rbac:groups="",resources=configmaps,verbs=list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get
 // +kubebuilder:rbac:groups="",resources=pods,verbs=list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// groupKind is the kind of the objects of this file.
+const groupKind = "KafkaConsumerGroup"
 
 // Samples is where the lag of groups comes from; kafkaadmin.Pool is one.
 type Samples interface {
@@ -41,6 +46,14 @@ type Samples interface {
 	Forget(owner string)
 	// Latest is the newest sample of what the owner now watches.
 	Latest(owner string) (kafka.GroupSample, bool)
+	// Refresh asks for a fresh look at the owner's group soon.
+	Refresh(owner string)
+	// WatchCluster asks that a cluster be looked at for an owner until ForgetCluster.
+	WatchCluster(owner string, c kafkaadmin.Connection)
+	// ForgetCluster ends what WatchCluster began.
+	ForgetCluster(owner string)
+	// LatestCluster is the newest look at the cluster that the owner now watches.
+	LatestCluster(owner string) (kafka.ClusterSample, bool)
 }
 
 // Settings are the installer's choices for all groups.
@@ -59,6 +72,8 @@ type Settings struct {
 	StatusWritesPerSecond float64
 	// MaxConcurrentReconciles is how many groups are worked on at once.
 	MaxConcurrentReconciles int
+	// AllowAmbientCredentials lets connections use the manager's own cloud identity.
+	AllowAmbientCredentials bool
 }
 
 // DefaultSettings are the settings without flags. 2 minutes of cool-down is
@@ -86,10 +101,14 @@ type KafkaConsumerGroupReconciler struct {
 	Recorder events.EventRecorder
 	Clock    clock.PassiveClock
 	Settings Settings
+	// Credentials are the Secrets and ConfigMaps that connections name, shared
+	// with the other reconcilers.
+	Credentials *Credentials
 
-	memories memories
+	memories held[memory]
+	views    views
 	status   statusWriter
-	wake     *wakeups
+	wakeups  wakeups
 }
 
 // Reconcile brings one group's workers to where its spec and its lag want them.
@@ -102,7 +121,7 @@ func (r *KafkaConsumerGroupReconciler) Reconcile(ctx context.Context, req ctrl.R
 		r.forget(req.NamespacedName)
 		return ctrl.Result{}, nil
 	}
-	memory := r.memories.of(group)
+	memory := r.memories.of(req.NamespacedName, group.UID)
 	seen, err := r.observe(ctx, group, memory)
 	if err != nil {
 		return ctrl.Result{}, err
@@ -133,24 +152,39 @@ func (r *KafkaConsumerGroupReconciler) get(ctx context.Context, key types.Namesp
 // ConfigMaps go by their owner reference, its offsets stay.
 func (r *KafkaConsumerGroupReconciler) forget(key types.NamespacedName) {
 	r.Samples.Forget(key.String())
+	r.Credentials.keep(credentialUser{groupKind, key}, nil)
 	r.memories.forget(key)
-	r.wake.forget(key.String())
-	forgetMetrics(key)
+	r.views.forget(key.String())
 }
 
 // OnSample tells the reconciler that a new sample of the owner exists. It is
 // what the pool is given as Options.OnSample.
 func (r *KafkaConsumerGroupReconciler) OnSample(owner string) {
-	if sample, ok := r.Samples.Latest(owner); ok {
-		r.wake.onSample(owner, sample)
+	sample, sampled := r.Samples.Latest(owner)
+	held, known := r.views.known(owner)
+	if !sampled || !known {
+		return
 	}
+	key := keyOf(owner)
+	if held.take(sample) {
+		r.wakeups.wake(key)
+	}
+	if credentialsFailed(sample.ConnectionErr) {
+		r.Credentials.suspect(credentialUser{groupKind, key})
+	}
+}
+
+// keyOf is the object that an owner's name stands for.
+func keyOf(owner string) types.NamespacedName {
+	namespace, name, _ := strings.Cut(owner, "/")
+	return types.NamespacedName{Namespace: namespace, Name: name}
 }
 
 // SetupWithManager registers the reconciler, its index and its watches.
 func (r *KafkaConsumerGroupReconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager) error {
-	r.wake = newWakeups()
+	r.Credentials.onChange(groupKind, r.wakeups.wake)
 	r.status = newStatusWriter(r.Client, r.Clock, r.Settings.StatusWritesPerSecond)
-	if err := indexByGroupID(ctx, mgr.GetFieldIndexer()); err != nil {
+	if err := indexGroups(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
 	err := ctrl.NewControllerManagedBy(mgr).
@@ -159,8 +193,9 @@ func (r *KafkaConsumerGroupReconciler) SetupWithManager(ctx context.Context, mgr
 		Owns(&corev1.ConfigMap{}).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(byGroupLabel), builder.WithPredicates(podMatters())).
 		Watches(&appsv1.ReplicaSet{}, handler.EnqueueRequestsFromMapFunc(byGroupLabel), builder.WithPredicates(onlyDeletes())).
+		Watches(&v1alpha1.KafkaConnection{}, handler.EnqueueRequestsFromMapFunc(r.referring), builder.WithPredicates(specOrDeletion())).
 		Watches(&v1alpha1.KafkaConsumerGroup{}, handler.EnqueueRequestsFromMapFunc(r.rivals), builder.WithPredicates(identityChanges())).
-		WatchesRawSource(source.Func(r.wake.start)).
+		WatchesRawSource(source.Func(r.wakeups.start)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: r.Settings.MaxConcurrentReconciles}).
 		Complete(reconcile.Func(r.Reconcile))
 	if err != nil {

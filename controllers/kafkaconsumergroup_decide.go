@@ -10,9 +10,11 @@ import (
 
 // decision is what a reconcile is going to do.
 type decision struct {
-	// blocked says why nothing may be applied: what runs keeps running.
+	// blocked says why nothing may be applied until someone acts: what runs keeps running.
 	blocked *blocked
-	scale   autoscale.Decision
+	// held says why nothing can be applied yet, as the connection was never resolved.
+	held  *blocked
+	scale autoscale.Decision
 	// why the lag is unknown, nil when it is known.
 	unknown *unknown
 }
@@ -33,6 +35,10 @@ func (r *KafkaConsumerGroupReconciler) decide(group *v1alpha1.KafkaConsumerGroup
 	case seen.owned == ownedByOthers:
 		d.blocked = &blocked{v1alpha1.ReasonNameTaken, fmt.Sprintf(
 			"Deployment %q exists and does not belong to this KafkaConsumerGroup: delete or rename it, or rename this object", group.Name)}
+	case seen.cluster.changed != nil:
+		d.blocked = seen.cluster.changed
+	case !seen.connection.known && seen.connection.problem != nil:
+		d.held = &blocked{seen.connection.problem.reason, seen.connection.problem.message}
 	}
 	return d
 }

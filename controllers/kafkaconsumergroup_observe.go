@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -17,7 +18,6 @@ import (
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
 	"github.com/lagrange-operator/lagrange/internal/kafka"
 	"github.com/lagrange-operator/lagrange/internal/kafkaadmin"
-	"github.com/lagrange-operator/lagrange/internal/kafkaauth"
 	"github.com/lagrange-operator/lagrange/internal/lag"
 )
 
@@ -32,11 +32,15 @@ type groupSnapshot struct {
 	// configMaps are the group's, replicaSets tell which of them are in use.
 	configMaps  []corev1.ConfigMap
 	replicaSets []appsv1.ReplicaSet
+	// connection is how Kafka is reached, as it was last resolved.
+	connection heldConnection
 	// sample is the newest sample; sampled is false before the first one.
 	sample  kafka.GroupSample
 	sampled bool
-	// lag is computed from the sample when it is usable.
+	// lag is what the sample makes, with the ones before it.
 	lag lag.Group
+	// cluster is the cluster that is meant, and whether another one answers.
+	cluster clusterSeen
 	// elder is an older object with the same cluster and group, "" when there is none.
 	elder string
 	// elderPending: an older object has the same group id, and its cluster isn't known yet.
@@ -56,12 +60,12 @@ const (
 // observe reads everything into one snapshot and asks for samples from now on.
 func (r *KafkaConsumerGroupReconciler) observe(ctx context.Context, group *v1alpha1.KafkaConsumerGroup, m *memory) (groupSnapshot, error) {
 	seen := groupSnapshot{now: r.Clock.Now()}
-	key := client.ObjectKeyFromObject(group)
-	r.Samples.Watch(key.String(), subscriptionOf(group))
-	seen.sample, seen.sampled = r.Samples.Latest(key.String())
-	seen.lag = lag.Of(seen.sample, kafka.InitialOffset(group.Spec.Consumer.InitialOffset))
-
-	var err error
+	err := r.resolveConnection(ctx, group, m)
+	if err != nil {
+		return seen, err
+	}
+	seen.connection = m.connection
+	r.sample(group, &seen)
 	if seen.deployment, err = r.deploymentOf(ctx, group, m); err != nil {
 		return seen, err
 	}
@@ -69,15 +73,56 @@ func (r *KafkaConsumerGroupReconciler) observe(ctx context.Context, group *v1alp
 	if err := r.listWorkers(ctx, group, &seen); err != nil {
 		return seen, err
 	}
-	seen.elder, seen.elderPending, err = r.elderOf(ctx, group, seen.clusterID(group))
+	r.keepFresh(group, seen, m)
+	seen.elder, seen.elderPending, err = r.elderOf(ctx, group, seen)
 	return seen, err
 }
 
-func subscriptionOf(group *v1alpha1.KafkaConsumerGroup) kafkaadmin.Subscription {
+// sample asks for samples of the group, and takes in the newest.
+func (r *KafkaConsumerGroupReconciler) sample(group *v1alpha1.KafkaConsumerGroup, seen *groupSnapshot) {
+	owner := client.ObjectKeyFromObject(group).String()
+	if seen.connection.known {
+		held := r.views.of(owner)
+		held.setOptions(lag.Options{
+			Initial:           kafka.InitialOffset(group.Spec.Consumer.InitialOffset),
+			MaxProcessingTime: group.Spec.Consumer.MaxProcessingTime.Duration,
+		})
+		r.Samples.Watch(owner, subscriptionOf(group, seen.connection.resolved))
+		if seen.sample, seen.sampled = r.Samples.Latest(owner); seen.sampled {
+			held.take(seen.sample)
+			now := held.now()
+			seen.sample, seen.lag = now.sample, now.lag
+		}
+	}
+	before := clusterSeen{id: group.Status.ClusterID, servers: group.Status.BootstrapServers}
+	seen.cluster = judgeCluster(seen.connection.clusterID, seen.connection.connection.BootstrapServers, before, seen.sample.ClusterID)
+	if seen.cluster.changed != nil {
+		seen.lag = lag.Group{} // that of another cluster
+	}
+}
+
+// keepFresh asks for a fresh look at the group's members when its spec, its
+// count or its workers changed: the next decisions depend on them.
+func (r *KafkaConsumerGroupReconciler) keepFresh(group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, m *memory) {
+	now := asked{generation: group.Generation, replicas: m.applied.replicas}
+	for i := range seen.pods {
+		if isReady(&seen.pods[i]) {
+			now.ready++
+		}
+	}
+	if seen.sampled && m.asked != (asked{}) && m.asked != now {
+		r.Samples.Refresh(client.ObjectKeyFromObject(group).String())
+	}
+	m.asked = now
+}
+
+func subscriptionOf(group *v1alpha1.KafkaConsumerGroup, r resolved) kafkaadmin.Subscription {
 	return kafkaadmin.Subscription{
-		Connection: kafkaadmin.NewConnection(serversOf(group), group.Spec.Kafka.Version, kafkaauth.Security{}),
-		GroupID:    group.Spec.GroupID,
-		Topics:     topicsOf(group),
+		Connection:   r.connection,
+		GroupID:      group.Spec.GroupID,
+		Topics:       topicsOf(group),
+		TopicPattern: group.Spec.TopicPattern,
+		Isolation:    kafka.Isolation(group.Spec.Consumer.IsolationLevel),
 	}
 }
 
@@ -141,7 +186,7 @@ func (r *KafkaConsumerGroupReconciler) listWorkers(ctx context.Context, group *v
 
 // elderOf names the oldest other object with the same cluster and group, and
 // tells whether an older one may yet turn out to have the same cluster.
-func (r *KafkaConsumerGroupReconciler) elderOf(ctx context.Context, group *v1alpha1.KafkaConsumerGroup, clusterID string) (elder string, pending bool, err error) {
+func (r *KafkaConsumerGroupReconciler) elderOf(ctx context.Context, group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot) (elder string, pending bool, err error) {
 	var same v1alpha1.KafkaConsumerGroupList
 	err = r.List(ctx, &same, client.MatchingFields{groupIDIndex: group.Spec.GroupID}, client.UnsafeDisableDeepCopy)
 	if err != nil {
@@ -152,7 +197,7 @@ func (r *KafkaConsumerGroupReconciler) elderOf(ctx context.Context, group *v1alp
 		other := &same.Items[i]
 		switch {
 		case other.UID == group.UID || !other.DeletionTimestamp.IsZero() || !older(other, eldest):
-		case sameCluster(group, clusterID, other):
+		case seen.sameCluster(other, r.serversOf(ctx, other)):
 			eldest = other
 		default:
 			pending = pending || clusterPending(other)
@@ -173,17 +218,30 @@ func clusterPending(group *v1alpha1.KafkaConsumerGroup) bool {
 // from a broker that is away. It tells how many they should be, and by the
 // cluster's id whether the group is the younger of two: workers once started stay.
 func (s groupSnapshot) undecided() bool {
-	return (!s.sampled || s.elderPending) && s.owned != ownedByUs && s.owned != ownedByOthers
+	waits := s.connection.known && !s.sampled || s.elderPending
+	return waits && s.owned != ownedByUs && s.owned != ownedByOthers
 }
 
 // sameCluster compares cluster ids, and bootstrap servers while an id isn't known.
-func sameCluster(group *v1alpha1.KafkaConsumerGroup, clusterID string, other *v1alpha1.KafkaConsumerGroup) bool {
-	if clusterID != "" && other.Status.ClusterID != "" {
-		return clusterID == other.Status.ClusterID
+func (s groupSnapshot) sameCluster(other *v1alpha1.KafkaConsumerGroup, servers []string) bool {
+	if s.cluster.id != "" && other.Status.ClusterID != "" {
+		return s.cluster.id == other.Status.ClusterID
 	}
-	return slices.ContainsFunc(group.Spec.Kafka.BootstrapServers, func(s v1alpha1.BootstrapServer) bool {
-		return slices.Contains(other.Spec.Kafka.BootstrapServers, s)
-	})
+	return slices.ContainsFunc(s.connection.servers(), func(server string) bool { return slices.Contains(servers, server) })
+}
+
+// serversOf are another group's bootstrap servers: those in its spec or its
+// KafkaConnection, else those that it last came to.
+func (r *KafkaConsumerGroupReconciler) serversOf(ctx context.Context, other *v1alpha1.KafkaConsumerGroup) []string {
+	spec, err := r.kafkaOf(ctx, other)
+	if err != nil || len(spec.BootstrapServers) == 0 {
+		return strings.Split(other.Status.BootstrapServers, ",")
+	}
+	servers := make([]string, 0, len(spec.BootstrapServers))
+	for _, s := range spec.BootstrapServers {
+		servers = append(servers, string(s))
+	}
+	return servers
 }
 
 // older breaks the tie of equal creation times by uid, so that exactly one of two gives way.
@@ -194,17 +252,8 @@ func older(a, b *v1alpha1.KafkaConsumerGroup) bool {
 	return a.CreationTimestamp.Before(&b.CreationTimestamp)
 }
 
-// clusterID is the sampled one, and while no sample has it the one in status,
-// if that is of this very spec.
-func (s groupSnapshot) clusterID(group *v1alpha1.KafkaConsumerGroup) string {
-	if s.sample.ClusterID == "" && group.Status.ObservedGeneration == group.Generation {
-		return group.Status.ClusterID
-	}
-	return s.sample.ClusterID
-}
-
-// usable tells whether the sample may decide anything: it exists, a broker
-// answered, and it is young.
+// usable tells whether the sample may decide anything: it exists, a broker of
+// the right cluster answered, and it is young.
 func (s groupSnapshot) usable(maxAge time.Duration) bool {
-	return s.sampled && s.sample.ConnectionErr == nil && s.now.Sub(s.sample.At) <= maxAge
+	return s.sampled && s.sample.ConnectionErr == nil && s.cluster.changed == nil && s.now.Sub(s.sample.At) <= maxAge
 }

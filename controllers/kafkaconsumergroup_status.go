@@ -1,16 +1,21 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/duration"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
 	"github.com/lagrange-operator/lagrange/internal/kafka"
@@ -19,6 +24,8 @@ import (
 
 const (
 	maxWorstPartitions = 5
+	maxStuckPartitions = 10
+	maxTopics          = 256
 	maxWarnings        = 8
 )
 
@@ -34,7 +41,7 @@ func (r *KafkaConsumerGroupReconciler) report(
 		return statusResult{}, nil
 	}
 	after := r.statusOf(group, before, seen, d, done)
-	setMetrics(group, seen, d, after)
+	r.views.of(client.ObjectKeyFromObject(group).String()).setNumbers(numbersOf(seen, d, after))
 	wrote, err := r.status.write(ctx, group, before, after, m)
 	if wrote.written && err == nil {
 		for _, e := range eventsOf(before, after) {
@@ -51,7 +58,7 @@ func (r *KafkaConsumerGroupReconciler) emit(group *v1alpha1.KafkaConsumerGroup, 
 // saysNothingNew is true right after a restart, until the first sample: a status
 // that is there already stays rather than being written twice for every group.
 func saysNothingNew(group *v1alpha1.KafkaConsumerGroup, before v1alpha1.KafkaConsumerGroupStatus, seen groupSnapshot, d decision, done applyResult) bool {
-	return !seen.sampled && before.ObservedGeneration == group.Generation && before.Scaling != nil &&
+	return !seen.sampled && seen.connection.problem == nil && before.ObservedGeneration == group.Generation && before.Scaling != nil &&
 		before.DesiredReplicas == done.replicas && d.blocked == nil && done.invalid == nil
 }
 
@@ -61,10 +68,11 @@ func (r *KafkaConsumerGroupReconciler) statusOf(
 ) v1alpha1.KafkaConsumerGroupStatus {
 	after := *before.DeepCopy()
 	after.ObservedGeneration = group.Generation
-	after.ClusterID = seen.clusterID(group)
+	after.ClusterID, after.BootstrapServers = seen.cluster.id, seen.cluster.servers
 	after.Selector = labels.SelectorFromSet(selectorLabels(group)).String()
 	setReplicas(&after, seen, d, done)
 	setLag(&after, seen, d)
+	setStuck(&after, seen, d)
 	after.Warnings = warningsOf(group, seen)
 	r.setConditions(group, &after, seen, d, done)
 	return after
@@ -88,7 +96,7 @@ func setReplicas(s *v1alpha1.KafkaConsumerGroupStatus, seen groupSnapshot, d dec
 	if d.scale.Useful > 0 {
 		s.Scaling.UsefulMembers = d.scale.Useful
 	}
-	for _, b := range []*blocked{d.blocked, done.invalid} {
+	for _, b := range []*blocked{d.blocked, d.held, done.invalid} {
 		if b != nil {
 			s.Scaling.Reason, s.Scaling.Message = b.reason, fmt.Sprintf("%d: held: %s", done.replicas, b.message)
 		}
@@ -106,19 +114,104 @@ func setReplicas(s *v1alpha1.KafkaConsumerGroupStatus, seen groupSnapshot, d dec
 
 // setLag shows the sample's lag, or keeps the last good one with its time.
 func setLag(s *v1alpha1.KafkaConsumerGroupStatus, seen groupSnapshot, d decision) {
-	if !seen.sampled || seen.sample.ConnectionErr != nil {
+	if !seen.sampled || seen.sample.ConnectionErr != nil || seen.cluster.changed != nil {
 		return
 	}
 	s.Partitions = partitionsOf(seen.lag)
+	s.TopicCount = int32(len(seen.lag.Topics))
 	s.Topics = topicStatuses(seen.lag)
 	if seen.sample.StateErr == nil {
-		s.Group = &v1alpha1.GroupStatus{State: string(seen.sample.State), Members: int32(len(seen.sample.Members))}
+		s.Group = &v1alpha1.GroupStatus{Type: string(seen.sample.Type), State: string(seen.sample.State), Members: int32(len(seen.sample.Members))}
 	}
 	if d.unknown == nil {
-		messages, _ := seen.lag.Known()
-		s.Lag = &v1alpha1.LagStatus{Messages: lag.Round(messages), ObservedAt: metav1.NewTime(seen.sample.At)}
+		s.Lag = lagStatus(seen.lag, seen.sample.At)
+		s.Health = string(seen.lag.Health())
 		s.WorstPartitions = worstOf(seen)
 	}
+}
+
+// lagStatus is the group's lag in messages, in time, and how fast it moves.
+func lagStatus(l lag.Group, at time.Time) *v1alpha1.LagStatus {
+	messages, _ := l.Known()
+	status := &v1alpha1.LagStatus{Messages: lag.Round(messages), ObservedAt: metav1.NewTime(at)}
+	if age := l.Behind(); age.Known {
+		seconds := lag.Round(int64(age.Duration.Round(time.Second) / time.Second))
+		status.Seconds, status.AtLeast = &seconds, age.AtLeast
+		status.Behind = behindWords(time.Duration(seconds)*time.Second, age.AtLeast)
+	}
+	produced, consumed := l.Rates()
+	status.ProducedPerSecond, status.ConsumedPerSecond = roundRate(produced), roundRate(consumed)
+	return status
+}
+
+// behindWords is 45s, 12m, 3h20m or 4d, with ">=" before what is only known to be no less.
+func behindWords(age time.Duration, atLeast bool) string {
+	words := duration.HumanDuration(age)
+	if atLeast {
+		words = ">=" + words
+	}
+	return words
+}
+
+func roundRate(rate lag.Rate) *int64 {
+	if !rate.Known {
+		return nil
+	}
+	return ptr.To(lag.Round(int64(math.Round(rate.PerSecond))))
+}
+
+// setStuck names the partitions on which work waits. What was named stays named
+// while it is stuck, so that a worse one does not look like its recovery. A
+// group that is meant to have no workers has none that is stuck.
+func setStuck(s *v1alpha1.KafkaConsumerGroupStatus, seen groupSnapshot, d decision) {
+	if d.unknown != nil {
+		return
+	}
+	before := s.StuckPartitions
+	s.StuckPartitions = nil
+	if s.DesiredReplicas == 0 {
+		return
+	}
+	stuck := seen.lag.Stuck()
+	named := func(p lag.Partition) bool {
+		return slices.ContainsFunc(before, func(b v1alpha1.StuckPartition) bool { return b.Topic == p.Topic && b.Partition == p.Partition })
+	}
+	slices.SortStableFunc(stuck, func(a, b lag.Partition) int {
+		switch {
+		case named(a) == named(b):
+			return 0
+		case named(a):
+			return -1
+		}
+		return 1
+	})
+	for _, p := range stuck[:min(len(stuck), maxStuckPartitions)] {
+		s.StuckPartitions = append(s.StuckPartitions, stuckStatus(p, seen.sample))
+	}
+}
+
+func stuckStatus(p lag.Partition, sample kafka.GroupSample) v1alpha1.StuckPartition {
+	status := v1alpha1.StuckPartition{
+		Topic: p.Topic, Partition: p.Partition, Health: string(p.Health), Since: metav1.NewTime(p.Since.Truncate(time.Second)), Owner: p.Owner,
+	}
+	if at, found := partitionOf(sample, p.TopicPartition); found && at.Committed >= 0 {
+		status.Offset = ptr.To(at.Committed)
+	}
+	return status
+}
+
+// partitionOf finds a partition in a sample, whose topics and partitions are sorted.
+func partitionOf(sample kafka.GroupSample, tp kafka.TopicPartition) (kafka.PartitionSample, bool) {
+	t, found := slices.BinarySearchFunc(sample.Topics, tp.Topic, func(t kafka.TopicSample, name string) int { return cmp.Compare(t.Name, name) })
+	if !found {
+		return kafka.PartitionSample{}, false
+	}
+	partitions := sample.Topics[t].Partitions
+	p, found := slices.BinarySearchFunc(partitions, tp.Partition, func(p kafka.PartitionSample, n int32) int { return cmp.Compare(p.Partition, n) })
+	if !found {
+		return kafka.PartitionSample{}, false
+	}
+	return partitions[p], true
 }
 
 func partitionsOf(l lag.Group) int32 {
@@ -132,7 +225,7 @@ func partitionsOf(l lag.Group) int32 {
 
 func topicStatuses(l lag.Group) []v1alpha1.TopicStatus {
 	var topics []v1alpha1.TopicStatus
-	for _, t := range l.Topics {
+	for _, t := range l.Topics[:min(len(l.Topics), maxTopics)] {
 		status := v1alpha1.TopicStatus{Name: t.Name, Partitions: int32(len(t.Partitions))}
 		if messages, ok := t.Known(); ok {
 			status.Lag = ptr.To(lag.Round(messages))
@@ -146,19 +239,10 @@ func worstOf(seen groupSnapshot) []v1alpha1.PartitionStatus {
 	var worst []v1alpha1.PartitionStatus
 	for _, p := range seen.lag.Worst(maxWorstPartitions) {
 		worst = append(worst, v1alpha1.PartitionStatus{
-			Topic: p.Topic, Partition: p.Partition, Lag: lag.Round(p.Messages), Owner: ownerOf(seen.sample.Members, p.TopicPartition),
+			Topic: p.Topic, Partition: p.Partition, Lag: lag.Round(p.Messages), Owner: p.Owner,
 		})
 	}
 	return worst
-}
-
-func ownerOf(members []kafka.Member, tp kafka.TopicPartition) string {
-	for _, m := range members {
-		if slices.Contains(m.Assigned, tp) {
-			return m.ClientID
-		}
-	}
-	return ""
 }
 
 // warningsOf are things that work and will hurt.
@@ -173,10 +257,69 @@ func warningsOf(group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot) []string
 			"workload.template.spec.terminationGracePeriodSeconds is %d and consumer.maxProcessingTime %s: a worker being stopped may be killed in the middle of a message, which is then handled again",
 			grace, longest))
 	}
+	warnings = append(warnings, kafkaWarnings(seen)...)
 	for _, m := range foreignMembers(seen) {
 		warnings = append(warnings, fmt.Sprintf("the group has a member that is no worker of this object: client id %q at %q; it takes partitions from the workers", m.ClientID, m.Host))
 	}
 	return warnings[:min(len(warnings), maxWarnings)]
+}
+
+// longTransaction is how long a transaction may be open before it is named:
+// Kafka's own default for transaction.max.timeout.ms, after which the broker
+// aborts one whose producer is gone.
+const longTransaction = 15 * time.Minute
+
+// kafkaWarnings are what the offsets tell that a person should look at.
+func kafkaWarnings(seen groupSnapshot) []string {
+	if !seen.sampled || seen.cluster.changed != nil {
+		return nil
+	}
+	var warnings []string
+	if open := openTransactions(seen.sample); len(open) > 0 {
+		warnings = append(warnings, fmt.Sprintf(
+			"a transaction has been open for more than %s and holds back read_committed consumers on %s: look for a producer that hangs (kafka-transactions.sh find-hanging)",
+			longTransaction, firstFew(open)))
+	}
+	var above, below []string
+	for _, p := range seen.lag.Anomalies() {
+		if p.Anomaly == lag.CommittedAboveEnd {
+			above = append(above, p.String())
+		} else {
+			below = append(below, p.String())
+		}
+	}
+	if len(above) > 0 {
+		warnings = append(warnings, fmt.Sprintf(
+			"the committed offset is above the log end on %s: the topic was created anew or lost data, and new messages below the commit are not read until the offset is reset", firstFew(above)))
+	}
+	if len(below) > 0 {
+		warnings = append(warnings, fmt.Sprintf(
+			"retention has removed messages that the group had not consumed on %s", firstFew(below)))
+	}
+	return warnings
+}
+
+// openTransactions are the partitions with one that has been open for long, as
+// of the sample.
+func openTransactions(sample kafka.GroupSample) []string {
+	var open []string
+	for _, t := range sample.Topics {
+		for _, p := range t.Partitions {
+			if p.Err == nil && !p.OpenSince.IsZero() && sample.At.Sub(p.OpenSince) >= longTransaction {
+				open = append(open, kafka.TopicPartition{Topic: t.Name, Partition: p.Partition}.String())
+			}
+		}
+	}
+	return open
+}
+
+// firstFew is a list that fits into a sentence. It says that there are more, and
+// not how many, so that a warning isn't a new one with each.
+func firstFew(words []string) string {
+	if len(words) > 5 {
+		return strings.Join(words[:5], ", ") + " and others"
+	}
+	return strings.Join(words, ", ")
 }
 
 // truncated is the part of a generated name that the API server keeps: 63

@@ -1,11 +1,9 @@
 package controllers
 
 import (
-	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
 	"github.com/lagrange-operator/lagrange/internal/autoscale"
@@ -14,11 +12,19 @@ import (
 // memory is what is kept of a group between reconciles. All of it is rebuilt
 // after a restart; none of it is needed to be right.
 type memory struct {
-	uid     types.UID
-	scaling autoscale.State
-	applied applied
-	refused refusal
-	written written
+	connection heldConnection
+	asked      asked
+	scaling    autoscale.State
+	applied    applied
+	refused    refusal
+	written    written
+}
+
+// asked is what the group looked like when a fresh sample was last asked for.
+type asked struct {
+	generation int64
+	replicas   int32
+	ready      int
 }
 
 // refusal is what the API server said to an apply, so that the same isn't asked
@@ -52,33 +58,4 @@ type written struct {
 	before string
 	at     time.Time
 	status *v1alpha1.KafkaConsumerGroupStatus
-}
-
-// memories holds one memory a group. A group is reconciled by one worker at a
-// time, so only the map needs the lock.
-type memories struct {
-	mu    sync.Mutex
-	byKey map[types.NamespacedName]*memory
-}
-
-// of is the group's memory, a new one when the object was re-created.
-func (m *memories) of(group *v1alpha1.KafkaConsumerGroup) *memory {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.byKey == nil {
-		m.byKey = map[types.NamespacedName]*memory{}
-	}
-	key := client.ObjectKeyFromObject(group)
-	if known, ok := m.byKey[key]; ok && known.uid == group.UID {
-		return known
-	}
-	fresh := &memory{uid: group.UID}
-	m.byKey[key] = fresh
-	return fresh
-}
-
-func (m *memories) forget(key types.NamespacedName) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.byKey, key)
 }

@@ -1,69 +1,211 @@
 package controllers
 
 import (
+	"maps"
+	"slices"
+	"strconv"
+
 	"github.com/prometheus/client_golang/prometheus"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
+	"github.com/lagrange-operator/lagrange/internal/lag"
 )
 
-var groupLabels = []string{"namespace", "name"}
+var statusWrites = prometheus.NewCounterVec(prometheus.CounterOpts{
+	Name: "lagrange_status_writes_total",
+	Help: "Status writes, by whether something changed or only numbers were refreshed.",
+}, []string{"kind"})
 
-// The metrics of a group come from the same sample as its status.
+func init() { metrics.Registry.MustRegister(statusWrites) }
+
+// The metrics of a group, read at the scrape from the sample that decision and
+// status were last given, or a newer one.
 var (
-	lagMessages = gauge("lagrange_group_lag_messages", "Lag of the group in messages over the partitions that are known.")
-	lagUnknown  = gauge("lagrange_group_lag_unknown", "Number of partitions and topics whose lag is unknown; 1 while nothing is known.")
-	sampledAt   = gauge("lagrange_group_sample_timestamp_seconds", "When the sample in use was taken.")
-	desired     = gauge("lagrange_group_desired_replicas", "Workers asked for.")
-	available   = gauge("lagrange_group_available_replicas", "Workers available.")
-	useful      = gauge("lagrange_group_useful_members", "Members that the assignor gives a partition; 0 while not known.")
-	members     = gauge("lagrange_group_members", "Members of the consumer group.")
+	descLag       = groupDesc("lag_messages", "Lag in messages over the partitions that are known.")
+	descBehind    = groupDesc("lag_seconds", "Age of the oldest message that is not consumed; absent while not known.")
+	descAtLeast   = groupDesc("lag_seconds_at_least", "1 if the message is older than lag_seconds says, which is then all that is known.")
+	descUnknown   = groupDesc("lag_unknown", "Number of partitions and topics whose lag is unknown; 1 while nothing is known.")
+	descProduced  = groupDesc("produced_per_second", "Messages a second written to the group's topics, over the last minute or so; absent while not known.")
+	descConsumed  = groupDesc("consumed_per_second", "Messages a second that the group commits, over the last minute or so; absent while not known.")
+	descHealth    = groupDesc("partitions", "Partitions by verdict; verdicts that no partition has are left out.", "health")
+	descStuck     = groupDesc("stuck_partitions", "Partitions that are Stalled, Stopped or Rewound; 0 for a group that is meant to have no workers.")
+	descSampledAt = groupDesc("sample_timestamp_seconds", "When the sample in use was taken.")
+	descDesired   = groupDesc("desired_replicas", "Workers asked for.")
+	descAvailable = groupDesc("available_replicas", "Workers available.")
+	descUseful    = groupDesc("useful_members", "Members that the assignor gives a partition; 0 while not known.")
+	descMembers   = groupDesc("members", "Members of the consumer group.")
 
-	statusWrites = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "lagrange_status_writes_total",
-		Help: "Status writes, by whether something changed or only numbers were refreshed.",
-	}, []string{"kind"})
+	descPartitionLag    = groupDesc("partition_lag_messages", "Lag of one partition in messages.", "topic", "partition")
+	descPartitionBehind = groupDesc("partition_lag_seconds", "Age of the oldest message of the partition that is not consumed.", "topic", "partition")
+	descLeftOut         = prometheus.NewDesc("lagrange_partition_series_left_out", "Partitions without series of their own, as the bound was reached.", nil, nil)
 )
 
-func gauge(name, help string) *prometheus.GaugeVec {
-	return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, groupLabels)
+func groupDesc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("lagrange_group_"+name, help, append([]string{"namespace", "name"}, labels...), nil)
 }
 
-func groupGauges() []*prometheus.GaugeVec {
-	return []*prometheus.GaugeVec{lagMessages, lagUnknown, sampledAt, desired, available, useful, members}
+// groupNumbers are the numbers of a group that its last report made; all else
+// comes from the newest view at the time of the scrape.
+type groupNumbers struct {
+	desired, available, useful, stuck float64
+	// unknown tells that the lag could decide nothing, otherCluster that it is
+	// that of another cluster than the group's.
+	unknown, otherCluster bool
 }
 
-func init() {
-	metrics.Registry.MustRegister(statusWrites)
-	for _, g := range groupGauges() {
-		metrics.Registry.MustRegister(g)
+func numbersOf(seen groupSnapshot, d decision, s v1alpha1.KafkaConsumerGroupStatus) groupNumbers {
+	n := groupNumbers{
+		desired: float64(s.DesiredReplicas), available: float64(s.AvailableReplicas), useful: float64(d.scale.Useful),
+		unknown: d.unknown != nil, otherCluster: seen.cluster.changed != nil,
+	}
+	if s.DesiredReplicas > 0 {
+		n.stuck = float64(len(seen.lag.Stuck()))
+	}
+	return n
+}
+
+func (o *ownerView) setNumbers(n groupNumbers) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.reported = &n
+}
+
+// Metrics are the metrics of all groups of a reconciler.
+type Metrics struct {
+	// Groups is whose groups they are.
+	Groups *KafkaConsumerGroupReconciler
+	// Partitions is how many partitions have series of their own; 0 for none.
+	Partitions int
+}
+
+// Describe tells that the series are found at each scrape.
+func (m Metrics) Describe(out chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{
+		descLag, descBehind, descAtLeast, descUnknown, descProduced, descConsumed, descHealth, descStuck,
+		descSampledAt, descDesired, descAvailable, descUseful, descMembers, descPartitionLag, descPartitionBehind, descLeftOut,
+	} {
+		out <- desc
 	}
 }
 
-func setMetrics(group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, d decision, s v1alpha1.KafkaConsumerGroupStatus) {
-	set := func(g *prometheus.GaugeVec, value float64) {
-		g.WithLabelValues(group.Namespace, group.Name).Set(value)
+// Collect sends the present values, groups in order, so that the partitions
+// within the bound are the same from scrape to scrape.
+func (m Metrics) Collect(out chan<- prometheus.Metric) {
+	left, leftOut := m.Partitions, 0
+	all := m.Groups.views.all()
+	for _, owner := range slices.Sorted(maps.Keys(all)) {
+		good, latest, numbers := all[owner].read()
+		if numbers == nil {
+			continue
+		}
+		key := keyOf(owner)
+		g := groupMetrics{out: out, labels: []string{key.Namespace, key.Name}}
+		g.numbers(*numbers, latest)
+		if good.sample.At.IsZero() || numbers.otherCluster {
+			continue
+		}
+		g.sample(good)
+		if m.Partitions > 0 {
+			left, leftOut = g.partitions(good.lag, left, leftOut)
+		}
 	}
-	set(desired, float64(s.DesiredReplicas))
-	set(available, float64(s.AvailableReplicas))
-	set(useful, float64(d.scale.Useful))
-	messages, unknown := seen.lag.Known()
-	if d.unknown != nil && unknown == 0 {
-		unknown = 1
-	}
-	set(lagUnknown, float64(unknown))
-	if seen.sampled && seen.sample.ConnectionErr == nil { // else the last good values stay, with their time
-		set(lagMessages, float64(messages))
-		set(sampledAt, float64(seen.sample.At.UnixMilli())/1000)
-	}
-	if seen.sampled && seen.sample.ConnectionErr == nil && seen.sample.StateErr == nil {
-		set(members, float64(len(seen.sample.Members)))
+	if m.Partitions > 0 {
+		out <- prometheus.MustNewConstMetric(descLeftOut, prometheus.GaugeValue, float64(leftOut))
 	}
 }
 
-func forgetMetrics(key types.NamespacedName) {
-	for _, g := range groupGauges() {
-		g.DeleteLabelValues(key.Namespace, key.Name)
+// groupMetrics sends the metrics of one group.
+type groupMetrics struct {
+	out    chan<- prometheus.Metric
+	labels []string
+}
+
+func (g groupMetrics) send(desc *prometheus.Desc, value float64, labels ...string) {
+	g.out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, append(slices.Clone(g.labels), labels...)...)
+}
+
+// numbers sends what the last report made. The number of unknowns is that of
+// the newest view; a lag that could decide nothing has at least one.
+func (g groupMetrics) numbers(n groupNumbers, latest view) {
+	g.send(descDesired, n.desired)
+	g.send(descAvailable, n.available)
+	g.send(descUseful, n.useful)
+	g.send(descStuck, n.stuck)
+	_, unknown := latest.lag.Known()
+	if n.unknown {
+		unknown = max(unknown, 1)
+	}
+	g.send(descUnknown, float64(unknown))
+}
+
+// sample sends what the last sample that a broker gave tells, with its time: it
+// stays while no broker answers.
+func (g groupMetrics) sample(v view) {
+	g.send(descSampledAt, float64(v.sample.At.UnixMilli())/1000)
+	messages, _ := v.lag.Known()
+	g.send(descLag, float64(messages))
+	if age := v.lag.Behind(); age.Known {
+		g.send(descBehind, age.Duration.Seconds())
+		g.send(descAtLeast, number(age.AtLeast))
+	}
+	produced, consumed := v.lag.Rates()
+	if produced.Known {
+		g.send(descProduced, produced.PerSecond)
+	}
+	if consumed.Known {
+		g.send(descConsumed, consumed.PerSecond)
+	}
+	if v.sample.StateErr == nil {
+		g.send(descMembers, float64(len(v.sample.Members)))
+	}
+	for health, count := range countHealth(v.lag) {
+		g.send(descHealth, float64(count), health)
+	}
+}
+
+func number(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func countHealth(l lag.Group) map[string]int {
+	counts := map[string]int{}
+	for _, t := range l.Topics {
+		for i := range t.Partitions {
+			health := string(t.Partitions[i].Health)
+			if health == "" || t.Partitions[i].Err != nil {
+				health = "Unknown"
+			}
+			counts[health]++
+		}
+	}
+	return counts
+}
+
+// partitions sends series of single partitions while there is room.
+func (g groupMetrics) partitions(l lag.Group, left, leftOut int) (int, int) {
+	for _, t := range l.Topics {
+		for _, p := range t.Partitions {
+			switch {
+			case p.Err != nil:
+			case left == 0:
+				leftOut++
+			default:
+				left--
+				g.partition(p)
+			}
+		}
+	}
+	return left, leftOut
+}
+
+func (g groupMetrics) partition(p lag.Partition) {
+	labels := []string{p.Topic, strconv.Itoa(int(p.Partition))}
+	g.send(descPartitionLag, float64(p.Messages), labels...)
+	if p.Behind.Known {
+		g.send(descPartitionBehind, p.Behind.Duration.Seconds(), labels...)
 	}
 }

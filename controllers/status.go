@@ -77,7 +77,7 @@ func statusNow(group *v1alpha1.KafkaConsumerGroup, m *memory) v1alpha1.KafkaCons
 // withoutNumbers is what is written at once when it changes.
 func withoutNumbers(s v1alpha1.KafkaConsumerGroupStatus) v1alpha1.KafkaConsumerGroupStatus {
 	s = *s.DeepCopy()
-	s.Lag, s.WorstPartitions, s.Group = nil, nil, nil
+	s.Lag, s.Health, s.WorstPartitions, s.Group = nil, "", nil, nil
 	if s.Scaling != nil {
 		s.Scaling.Message = ""
 	}
@@ -87,13 +87,40 @@ func withoutNumbers(s v1alpha1.KafkaConsumerGroupStatus) v1alpha1.KafkaConsumerG
 	return s
 }
 
-// sameNumbers compares all but the time of the sample.
+// sameNumbers compares all but the time of the sample, and what is not worth a
+// write of its own: an age that has only grown a little older, as that of a lag
+// without traffic does by itself, and what a restart has to learn again.
 func sameNumbers(a, b v1alpha1.KafkaConsumerGroupStatus) bool {
 	a, b = *a.DeepCopy(), *b.DeepCopy()
 	if a.Lag != nil && b.Lag != nil {
 		a.Lag.ObservedAt = b.Lag.ObservedAt
+		if sameAge(a.Lag, b.Lag) {
+			a.Lag.Seconds, a.Lag.AtLeast, a.Lag.Behind = b.Lag.Seconds, b.Lag.AtLeast, b.Lag.Behind
+		}
+		if sameRate(a.Lag.ProducedPerSecond, b.Lag.ProducedPerSecond) && sameRate(a.Lag.ConsumedPerSecond, b.Lag.ConsumedPerSecond) {
+			a.Lag.ProducedPerSecond, a.Lag.ConsumedPerSecond = b.Lag.ProducedPerSecond, b.Lag.ConsumedPerSecond
+		}
 	}
 	return reflect.DeepEqual(a, b)
+}
+
+// sameRate: a rate that is not known yet is no news, nor is one that turns out
+// to be 0.
+func sameRate(before, after *int64) bool {
+	return after == nil || (before == nil && *after == 0) || (before != nil && *before == *after)
+}
+
+// sameAge: the age is not known now, or differs by less than a minute or a
+// tenth. From one minute to one day these are about 70 writes.
+func sameAge(a, b *v1alpha1.LagStatus) bool {
+	if b.Seconds == nil {
+		return true
+	}
+	if a.Seconds == nil || a.AtLeast != b.AtLeast || (*a.Seconds == 0) != (*b.Seconds == 0) {
+		return false
+	}
+	low, high := min(*a.Seconds, *b.Seconds), max(*a.Seconds, *b.Seconds)
+	return high-low < max(60, high/10)
 }
 
 // numbersAge is how old the numbers are: since our last write, after a restart

@@ -6,6 +6,7 @@ import (
 
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
 	"github.com/lagrange-operator/lagrange/internal/kafka"
+	"github.com/lagrange-operator/lagrange/internal/kafkaauth"
 )
 
 // unknown is why the lag is not known, as a condition says it.
@@ -14,10 +15,14 @@ type unknown struct{ reason, message string }
 // unknownOf is nil when the lag of every partition is known.
 func unknownOf(seen groupSnapshot, maxAge time.Duration) *unknown {
 	switch {
+	case !seen.connection.known && seen.connection.problem != nil:
+		return &unknown{seen.connection.problem.reason, seen.connection.problem.message}
 	case !seen.sampled:
 		return &unknown{v1alpha1.ReasonNotSampled, "the first look at the group has not ended yet"}
+	case seen.cluster.changed != nil:
+		return &unknown{seen.cluster.changed.reason, seen.cluster.changed.message}
 	case seen.sample.ConnectionErr != nil:
-		return &unknown{reasonOf(seen.sample.ConnectionErr), seen.sample.ConnectionErr.Error()}
+		return &unknown{reasonOf(seen.sample.ConnectionErr), seen.connection.blame(seen.sample.ConnectionErr)}
 	case !seen.usable(maxAge):
 		return &unknown{v1alpha1.ReasonSampleStale, "the last sample is older than " + maxAge.String()}
 	}
@@ -34,6 +39,7 @@ var reasons = []struct {
 	reason string
 }{
 	{kafka.ErrInvalid, v1alpha1.ReasonInvalidConnection},
+	{kafka.ErrAuthentication, v1alpha1.ReasonAuthenticationFailed},
 	{kafka.ErrUnauthorized, v1alpha1.ReasonUnauthorized},
 	{kafka.ErrUnsupported, v1alpha1.ReasonUnsupported},
 	{kafka.ErrTopicMissing, v1alpha1.ReasonTopicMissing},
@@ -43,6 +49,10 @@ var reasons = []struct {
 }
 
 func reasonOf(err error) string {
+	var field *kafkaauth.FieldError
+	if errors.As(err, &field) && errors.Is(err, kafka.ErrInvalid) {
+		return v1alpha1.ReasonInvalidCredentials
+	}
 	for _, r := range reasons {
 		if errors.Is(err, r.kind) {
 			return r.reason

@@ -14,15 +14,27 @@ import (
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
 )
 
-// groupIDIndex finds the objects that name one consumer group.
-const groupIDIndex = "spec.groupID"
+// The indexes of KafkaConsumerGroups: those of one consumer group, and those
+// that refer to one KafkaConnection of their namespace.
+const (
+	groupIDIndex       = "spec.groupID"
+	connectionRefIndex = "spec.kafka.connectionRef.name"
+)
 
-func indexByGroupID(ctx context.Context, indexer client.FieldIndexer) error {
-	err := indexer.IndexField(ctx, &v1alpha1.KafkaConsumerGroup{}, groupIDIndex, func(o client.Object) []string {
-		return []string{o.(*v1alpha1.KafkaConsumerGroup).Spec.GroupID}
-	})
-	if err != nil {
-		return fmt.Errorf("index KafkaConsumerGroups by %s: %w", groupIDIndex, err)
+func indexGroups(ctx context.Context, indexer client.FieldIndexer) error {
+	indexes := map[string]client.IndexerFunc{
+		groupIDIndex: func(o client.Object) []string { return []string{o.(*v1alpha1.KafkaConsumerGroup).Spec.GroupID} },
+		connectionRefIndex: func(o client.Object) []string {
+			if ref := o.(*v1alpha1.KafkaConsumerGroup).Spec.Kafka.ConnectionRef; ref != nil {
+				return []string{string(ref.Name)}
+			}
+			return nil
+		},
+	}
+	for field, values := range indexes {
+		if err := indexer.IndexField(ctx, &v1alpha1.KafkaConsumerGroup{}, field, values); err != nil {
+			return fmt.Errorf("index KafkaConsumerGroups by %s: %w", field, err)
+		}
 	}
 	return nil
 }
@@ -61,6 +73,20 @@ func (r *KafkaConsumerGroupReconciler) rivals(ctx context.Context, o client.Obje
 		if other.UID != group.UID {
 			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&other)})
 		}
+	}
+	return requests
+}
+
+// referring are the groups that refer to a KafkaConnection.
+func (r *KafkaConsumerGroupReconciler) referring(ctx context.Context, o client.Object) []reconcile.Request {
+	var groups v1alpha1.KafkaConsumerGroupList
+	err := r.List(ctx, &groups, client.InNamespace(o.GetNamespace()), client.MatchingFields{connectionRefIndex: o.GetName()}, client.UnsafeDisableDeepCopy)
+	if err != nil {
+		return nil // the cache is closing; the periodic look finds it
+	}
+	requests := make([]reconcile.Request, 0, len(groups.Items))
+	for i := range groups.Items {
+		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&groups.Items[i])})
 	}
 	return requests
 }

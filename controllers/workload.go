@@ -18,14 +18,15 @@ import (
 
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
 	"github.com/lagrange-operator/lagrange/api/workerconfig"
+	"github.com/lagrange-operator/lagrange/internal/kafka"
 )
 
 // configVolume is the volume of the worker's configuration.
 const configVolume = "lagrange-config"
 
 // renderConfigMap is the worker's configuration, immutable and named by its content.
-func renderConfigMap(group *v1alpha1.KafkaConsumerGroup) (*corev1.ConfigMap, error) {
-	content, err := json.MarshalIndent(workerFile(group), "", "  ")
+func renderConfigMap(group *v1alpha1.KafkaConsumerGroup, r resolved) (*corev1.ConfigMap, error) {
+	content, err := json.MarshalIndent(workerFile(group, r), "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("render the worker configuration of %q: %w", group.Name, err)
 	}
@@ -41,22 +42,34 @@ func renderConfigMap(group *v1alpha1.KafkaConsumerGroup) (*corev1.ConfigMap, err
 	}, nil
 }
 
-func workerFile(group *v1alpha1.KafkaConsumerGroup) workerconfig.File {
+func workerFile(group *v1alpha1.KafkaConsumerGroup, r resolved) workerconfig.File {
 	return workerconfig.File{
-		BootstrapServers: serversOf(group),
-		KafkaVersion:     group.Spec.Kafka.Version,
+		BootstrapServers: r.servers(),
+		TLS:              r.tls,
+		SASL:             r.sasl,
+		KafkaVersion:     r.connection.Version,
 		GroupID:          group.Spec.GroupID,
 		Topics:           topicsOf(group),
+		TopicPattern:     group.Spec.TopicPattern,
 		Consumer: workerconfig.Consumer{
 			InitialOffset:     group.Spec.Consumer.InitialOffset,
+			IsolationLevel:    isolationOf(group),
 			Assignment:        string(group.Spec.Consumer.Assignment),
 			MaxProcessingTime: workerconfig.Duration(group.Spec.Consumer.MaxProcessingTime.Duration),
 		},
 	}
 }
 
+// isolationOf is empty for the default, so that naming it rolls no pods.
+func isolationOf(group *v1alpha1.KafkaConsumerGroup) string {
+	if level := kafka.Isolation(group.Spec.Consumer.IsolationLevel); level != kafka.ReadUncommitted {
+		return string(level)
+	}
+	return ""
+}
+
 // renderDeployment is the group's Deployment as Lagrange applies it.
-func renderDeployment(group *v1alpha1.KafkaConsumerGroup, configMap string, replicas int32, deadline time.Duration) *appsv1.Deployment {
+func renderDeployment(group *v1alpha1.KafkaConsumerGroup, r resolved, configMap string, replicas int32, deadline time.Duration) *appsv1.Deployment {
 	w := group.Spec.Workload
 	meta := w.Metadata
 	if meta == nil {
@@ -75,7 +88,7 @@ func renderDeployment(group *v1alpha1.KafkaConsumerGroup, configMap string, repl
 			Strategy:                strategyOf(w),
 			MinReadySeconds:         w.MinReadySeconds,
 			ProgressDeadlineSeconds: &seconds,
-			Template:                renderTemplate(group, configMap),
+			Template:                renderTemplate(group, r, configMap),
 		},
 	}
 }
@@ -94,45 +107,36 @@ func strategyOf(w v1alpha1.Workload) appsv1.DeploymentStrategy {
 }
 
 // renderTemplate is the user's pod template with the worker's settings in it.
-func renderTemplate(group *v1alpha1.KafkaConsumerGroup, configMap string) corev1.PodTemplateSpec {
+func renderTemplate(group *v1alpha1.KafkaConsumerGroup, r resolved, configMap string) corev1.PodTemplateSpec {
 	template := *group.Spec.Workload.Template.DeepCopy()
 	template.Labels = merged(template.Labels, identityLabels(group))
-	template.Spec.Volumes = append(without(template.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == configVolume }),
-		corev1.Volume{Name: configVolume, VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{
-			LocalObjectReference: corev1.LocalObjectReference{Name: configMap},
-		}}})
+	template.Spec.Volumes = volumesOf(template.Spec.Volumes, r, configMap)
 	for i := range template.Spec.Containers {
 		if c := &template.Spec.Containers[i]; c.Name == workerconfig.ContainerName {
-			c.Env = workerEnv(c.Env, group)
-			c.VolumeMounts = append(without(c.VolumeMounts, func(m corev1.VolumeMount) bool { return m.Name == configVolume }),
-				corev1.VolumeMount{Name: configVolume, MountPath: workerconfig.MountPath, ReadOnly: true})
+			c.Env, c.VolumeMounts = workerEnv(c.Env, group, r), mountsOf(c.VolumeMounts, r)
 		}
 	}
 	return template
 }
 
 // workerEnv is the user's environment and ours; our names are reserved.
-func workerEnv(env []corev1.EnvVar, group *v1alpha1.KafkaConsumerGroup) []corev1.EnvVar {
+func workerEnv(env []corev1.EnvVar, group *v1alpha1.KafkaConsumerGroup, r resolved) []corev1.EnvVar {
+	topics := corev1.EnvVar{Name: workerconfig.EnvTopics, Value: strings.Join(topicsOf(group), ",")}
+	if group.Spec.TopicPattern != "" {
+		topics = corev1.EnvVar{Name: workerconfig.EnvTopicPattern, Value: group.Spec.TopicPattern}
+	}
 	ours := []corev1.EnvVar{
 		{Name: workerconfig.EnvConfig, Value: workerconfig.MountPath + "/" + workerconfig.FileName},
 		{Name: workerconfig.EnvClientID, ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.name"}}},
-		{Name: workerconfig.EnvBootstrapServers, Value: strings.Join(serversOf(group), ",")},
+		{Name: workerconfig.EnvBootstrapServers, Value: r.connection.BootstrapServers},
 		{Name: workerconfig.EnvGroupID, Value: group.Spec.GroupID},
-		{Name: workerconfig.EnvTopics, Value: strings.Join(topicsOf(group), ",")},
+		topics,
 	}
 	reserved := func(e corev1.EnvVar) bool {
-		return slices.ContainsFunc(ours, func(o corev1.EnvVar) bool { return o.Name == e.Name })
+		return e.Name == workerconfig.EnvTopics || e.Name == workerconfig.EnvTopicPattern ||
+			slices.ContainsFunc(ours, func(o corev1.EnvVar) bool { return o.Name == e.Name })
 	}
 	return append(without(env, reserved), ours...)
-}
-
-func serversOf(group *v1alpha1.KafkaConsumerGroup) []string {
-	servers := make([]string, 0, len(group.Spec.Kafka.BootstrapServers))
-	for _, s := range group.Spec.Kafka.BootstrapServers {
-		servers = append(servers, string(s))
-	}
-	slices.Sort(servers)
-	return servers
 }
 
 func ownedBy(group *v1alpha1.KafkaConsumerGroup) []metav1.OwnerReference {

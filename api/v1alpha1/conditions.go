@@ -1,6 +1,8 @@
 package v1alpha1
 
-// Conditions of a KafkaConsumerGroup. The group controller owns them all.
+// Conditions of a KafkaConsumerGroup, owned by the group controller, and of a
+// KafkaConnection, owned by the connection controller. Ready, Reconciling,
+// Stalled and ConnectionResolved are of both kinds.
 //
 // Ready, Reconciling and Stalled follow kstatus: Reconciling and Stalled are
 // abnormal when True, the others are normal when True unless their comment
@@ -25,6 +27,15 @@ const (
 	ConditionScalingLimited = "ScalingLimited"
 	// ConditionPaused is True while a pause is in force.
 	ConditionPaused = "Paused"
+	// ConditionConnectionResolved: the KafkaConnection, Secrets and ConfigMaps that
+	// the connection names were read and hold what is needed. A group whose
+	// connection names nothing has no such condition.
+	ConditionConnectionResolved = "ConnectionResolved"
+	// ConditionReachable: a broker of the KafkaConnection answers.
+	ConditionReachable = "Reachable"
+	// ConditionAuthenticated: the brokers accept who the KafkaConnection says it
+	// is, and it accepts who they say they are.
+	ConditionAuthenticated = "Authenticated"
 )
 
 // Reasons of Ready, Reconciling and Stalled.
@@ -45,9 +56,42 @@ const (
 	ReasonNameTaken = "NameTaken"
 	// ReasonInvalidWorkload: the API server refuses what the template makes.
 	ReasonInvalidWorkload = "InvalidWorkload"
+	// ReasonClusterChanged: another Kafka cluster than before, or than clusterID
+	// names, answers behind the bootstrap servers.
+	ReasonClusterChanged = "ClusterChanged"
 	// ReasonNothingStalled and ReasonSettled: the normal case of Stalled and Reconciling.
 	ReasonNothingStalled = "NothingStalled"
 	ReasonSettled        = "Settled"
+)
+
+// Reasons of ConnectionResolved, Reachable, Authenticated, and of a KafkaConnection's Ready.
+const (
+	// ReasonResolved: everything that the connection names is there.
+	ReasonResolved = "Resolved"
+	// ReasonCredentialsReloaded: it is, and has changed; what changed is in use.
+	ReasonCredentialsReloaded = "CredentialsReloaded"
+	// ReasonCredentialsMissing: a Secret, a ConfigMap, or a key in it is not there.
+	ReasonCredentialsMissing = "CredentialsMissing"
+	// ReasonCredentialsUnreadable: the API server does not let us read it.
+	ReasonCredentialsUnreadable = "CredentialsUnreadable"
+	// ReasonInvalidCredentials: what the Secrets or ConfigMaps hold can't be used
+	// with any cluster: no PEM, no certificate to the key, a line break in a password.
+	ReasonInvalidCredentials = "InvalidCredentials"
+	// ReasonInvalidBinding: the Secret of a serviceBinding says what no client can do.
+	ReasonInvalidBinding = "InvalidBinding"
+	// ReasonAmbientNotAllowed: the connection wants the manager's own cloud
+	// identity, and the installer has not allowed that.
+	ReasonAmbientNotAllowed = "AmbientCredentialsNotAllowed"
+	// ReasonConnectionMissing: the KafkaConnection does not exist.
+	ReasonConnectionMissing = "ConnectionMissing"
+	// ReasonAuthenticationFailed: broker and client do not accept one another.
+	ReasonAuthenticationFailed = "AuthenticationFailed"
+	// ReasonAccepted: the brokers accept the credentials.
+	ReasonAccepted = "Accepted"
+	// ReasonAnonymous: the connection has no credentials, and the brokers want none.
+	ReasonAnonymous = "Anonymous"
+	// ReasonConnected: Ready.
+	ReasonConnected = "Connected"
 )
 
 // Reasons of KafkaReachable and LagKnown.

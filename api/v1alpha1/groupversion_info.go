@@ -17,7 +17,7 @@ var (
 )
 
 func addKnownTypes(scheme *runtime.Scheme) error {
-	scheme.AddKnownTypes(GroupVersion, &KafkaConsumerGroup{}, &KafkaConsumerGroupList{})
+	scheme.AddKnownTypes(GroupVersion, &KafkaConsumerGroup{}, &KafkaConsumerGroupList{}, &KafkaConnection{}, &KafkaConnectionList{})
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil
 }

@@ -11,6 +11,7 @@ type KafkaConsumerGroupStatus struct {
 	// conditions tell how the group is. Ready: this generation is applied and its workers run; lag, a running
 	// scale-up and a pause never make it False. Reconciling: a rollout is under way. Stalled: someone must act.
 	// KafkaReachable, LagKnown, ScalingActive, ScalingLimited and Paused tell about the number of workers.
+	// ConnectionResolved, where the connection names other objects, tells whether they could be read.
 	// +listType=map
 	// +listMapKey=type
 	// +optional
@@ -40,6 +41,10 @@ type KafkaConsumerGroupStatus struct {
 	// +optional
 	Scaling *ScalingStatus `json:"scaling,omitempty"`
 
+	// bootstrapServers are the servers that the connection comes to, comma-separated; clusterID is the cluster
+	// behind them. Another cluster that answers there later is not taken for it.
+	// +optional
+	BootstrapServers string `json:"bootstrapServers,omitempty"`
 	// clusterID is the id of the Kafka cluster behind the bootstrap servers.
 	// +optional
 	ClusterID string `json:"clusterID,omitempty"`
@@ -52,7 +57,15 @@ type KafkaConsumerGroupStatus struct {
 	// lag is the group's lag. While it is unknown this is the last good value; LagKnown tells.
 	// +optional
 	Lag *LagStatus `json:"lag,omitempty"`
-	// topics is the lag of each topic.
+	// health is the worst verdict over the group's partitions: OK; Slow, consumes and falls behind; Stalled, a member
+	// has the partition and commits nothing although there is work; Stopped, commits stopped altogether; Rewound, the
+	// committed offset went back. Absent while not known.
+	// +optional
+	Health string `json:"health,omitempty"`
+	// topicCount is how many topics the group has; topics lists at most 256 of them.
+	// +optional
+	TopicCount int32 `json:"topicCount,omitempty"`
+	// topics is the lag of each topic, by name.
 	// +listType=map
 	// +listMapKey=name
 	// +optional
@@ -61,6 +74,11 @@ type KafkaConsumerGroupStatus struct {
 	// +listType=atomic
 	// +optional
 	WorstPartitions []PartitionStatus `json:"worstPartitions,omitempty"`
+
+	// stuckPartitions are partitions on which work waits and is not done, the worst first, at most ten.
+	// +listType=atomic
+	// +optional
+	StuckPartitions []StuckPartition `json:"stuckPartitions,omitempty"`
 
 	// warnings are things that work and will hurt: one sentence each, at most eight.
 	// +listType=atomic
@@ -90,7 +108,10 @@ type ScalingStatus struct {
 
 // GroupStatus is a consumer group as its coordinator describes it.
 type GroupStatus struct {
-	// state is Empty, Stable, PreparingRebalance, CompletingRebalance or Dead.
+	// type is the kind of group: classic, or consumer for the protocol of KIP-848. Absent with brokers older than 3.8.
+	// +optional
+	Type string `json:"type,omitempty"`
+	// state is Empty, Stable, PreparingRebalance, CompletingRebalance, Assigning, Reconciling or Dead.
 	// +optional
 	State string `json:"state,omitempty"`
 	// members is how many members the group has.
@@ -102,6 +123,24 @@ type GroupStatus struct {
 type LagStatus struct {
 	// messages is the lag over all partitions, rounded to two significant digits.
 	Messages int64 `json:"messages"`
+	// seconds is the age of the oldest message that is not consumed, over all partitions, rounded to two significant
+	// digits; 0 for a group that has caught up, absent while not known.
+	// +optional
+	Seconds *int64 `json:"seconds,omitempty"`
+	// atLeast is true when the message is older than what Lagrange remembers of the log: then it is at least seconds old.
+	// +optional
+	AtLeast bool `json:"atLeast,omitempty"`
+	// behind is seconds and atLeast in one, for people.
+	// +optional
+	Behind string `json:"behind,omitempty"`
+	// producedPerSecond is how many messages a second are written to the group's topics, rounded to two significant
+	// digits; absent while not known.
+	// +optional
+	ProducedPerSecond *int64 `json:"producedPerSecond,omitempty"`
+	// consumedPerSecond is how many messages a second the group commits, rounded to two significant digits; absent
+	// while not known.
+	// +optional
+	ConsumedPerSecond *int64 `json:"consumedPerSecond,omitempty"`
 	// observedAt is when the sample was taken that this status was written from.
 	ObservedAt metav1.Time `json:"observedAt"`
 }
@@ -125,6 +164,24 @@ type PartitionStatus struct {
 	Partition int32 `json:"partition"`
 	// lag is its lag, rounded to two significant digits.
 	Lag int64 `json:"lag"`
+	// owner is the client id of the member that has it; absent when nobody has.
+	// +optional
+	Owner string `json:"owner,omitempty"`
+}
+
+// StuckPartition is a partition on which work waits and is not done.
+type StuckPartition struct {
+	// topic is the topic that it belongs to.
+	Topic string `json:"topic"`
+	// partition is its number in the topic.
+	Partition int32 `json:"partition"`
+	// health is Stalled, Stopped or Rewound.
+	Health string `json:"health"`
+	// since is since when it has been so.
+	Since metav1.Time `json:"since"`
+	// offset is the committed offset, at which it stands; absent without a commit.
+	// +optional
+	Offset *int64 `json:"offset,omitempty"`
 	// owner is the client id of the member that has it; absent when nobody has.
 	// +optional
 	Owner string `json:"owner,omitempty"`

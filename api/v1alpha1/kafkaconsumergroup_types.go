@@ -18,7 +18,9 @@ import (
 // +kubebuilder:printcolumn:name="Replicas",type=string,JSONPath=`.status.replicaSummary`,description="available/desired workers"
 // +kubebuilder:printcolumn:name="Partitions",type=integer,JSONPath=`.status.partitions`
 // +kubebuilder:printcolumn:name="Lag",type=integer,JSONPath=`.status.lag.messages`,description="messages, two significant digits; the last that was known while LagKnown is not True"
+// +kubebuilder:printcolumn:name="Behind",type=string,JSONPath=`.status.lag.behind`,description="age of the oldest message that is not consumed; >= when it is older than what Lagrange remembers"
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Health",type=string,priority=1,JSONPath=`.status.health`
 // +kubebuilder:printcolumn:name="Why",type=string,priority=1,JSONPath=`.status.scaling.message`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 52 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="metadata.name must be a DNS label (lower case letters, digits, '-') of at most 52 characters: the Deployment, its labels and its ConfigMaps are named after it"
@@ -48,10 +50,11 @@ type KafkaConsumerGroupList struct {
 //
 // +kubebuilder:validation:XValidation:rule="self.scaling.mode == 'Manual' || self.replicas == 0",message="replicas is computed by Lagrange unless scaling.mode is Manual: remove replicas, or set scaling.mode: Manual to fix it by hand",fieldPath=".replicas"
 // +kubebuilder:validation:XValidation:rule="self.scaling.mode != 'Manual' || self.replicas >= 1",message="scaling.mode Manual needs replicas of at least 1; to stop the workers set pause.mode: ScaleToZero",fieldPath=".replicas"
+// +kubebuilder:validation:XValidation:rule="has(self.topics) != has(self.topicPattern)",message="name the topics by topics, or by topicPattern, and not by both",fieldPath=".topics"
 type KafkaConsumerGroupSpec struct {
-	// kafka is the cluster that holds the group and its topics.
+	// kafka is the cluster that holds the group and its topics: the connection itself, or connectionRef.
 	// +required
-	Kafka KafkaConnectionSpec `json:"kafka"`
+	Kafka KafkaSource `json:"kafka"`
 
 	// groupID is the consumer group that the workers join, as Kafka knows it. It can't be changed: the group's
 	// offsets would stay behind. Printable ASCII without white space at either end.
@@ -63,12 +66,21 @@ type KafkaConsumerGroupSpec struct {
 	GroupID string `json:"groupID"`
 
 	// topics are the topics that the group consumes, each named once. Lag and useful replicas are counted over
-	// all of them. A topic that doesn't exist makes the lag unknown until it does.
+	// all of them. A topic that doesn't exist makes the lag unknown until it does. Either topics or topicPattern.
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=256
-	// +required
-	Topics []TopicName `json:"topics"`
+	// +optional
+	Topics []TopicName `json:"topics,omitempty"`
+
+	// topicPattern is a regular expression (RE2) in place of topics: the group consumes every topic whose whole name
+	// it matches and that is not internal to Kafka, new ones within a minute. Lag and useful replicas are counted over
+	// all of them; status.topics lists them. Workers need to subscribe by the same pattern, as the Go runtime does.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=249
+	// +kubebuilder:validation:XValidation:rule="''.matches(self) in [true, false]",message="topicPattern must be a regular expression (RE2)"
+	// +optional
+	TopicPattern string `json:"topicPattern,omitempty"`
 
 	// workload is how the workers are run.
 	// +required
@@ -103,29 +115,24 @@ type KafkaConsumerGroupSpec struct {
 // +kubebuilder:validation:XValidation:rule="self != '.' && self != '..'",message="a topic can't be named '.' or '..'"
 type TopicName string
 
-// KafkaConnectionSpec is how to reach a Kafka cluster.
-type KafkaConnectionSpec struct {
-	// bootstrapServers are the brokers to start from, as host:port. The order has no meaning.
-	// +listType=set
-	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=32
-	// +required
-	BootstrapServers []BootstrapServer `json:"bootstrapServers"`
+// KafkaSource is the Kafka cluster of a group: said here, or by a KafkaConnection.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.connectionRef) != has(self.bootstrapServers)",message="kafka needs bootstrapServers, or connectionRef, and not both"
+// +kubebuilder:validation:XValidation:rule="!has(self.connectionRef) || !(has(self.version) || has(self.clusterID) || has(self.tls) || has(self.sasl))",message="with connectionRef the KafkaConnection says how to connect: remove version, clusterID, tls and sasl",fieldPath=".connectionRef"
+type KafkaSource struct {
+	Connection `json:",inline"`
 
-	// version is the oldest Kafka version among the brokers, such as "3.6.0": it chooses the requests that are
-	// spoken. Without it Lagrange speaks 3.0.0, the oldest that is supported and enough for all it does, and workers
-	// what they choose (3.6.0 on the Go runtime, less with an older broker).
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([3-9]|[1-9][0-9])[.][0-9]{1,3}[.][0-9]{1,3}$')",message="version must be a Kafka version of 3.0.0 or newer in three parts, such as 3.6.0"
-	// +kubebuilder:validation:MaxLength=16
+	// connectionRef names a KafkaConnection of the same namespace, in place of everything else here.
 	// +optional
-	Version string `json:"version,omitempty"`
+	ConnectionRef *ConnectionReference `json:"connectionRef,omitempty"`
 }
 
-// BootstrapServer is the address of a broker: a host name, an IPv4 address or an IPv6 address in brackets, and a port.
-//
-// +kubebuilder:validation:MaxLength=261
-// +kubebuilder:validation:Pattern=`^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]):([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$`
-type BootstrapServer string
+// ConnectionReference names a KafkaConnection.
+type ConnectionReference struct {
+	// name is a KafkaConnection of the same namespace.
+	// +required
+	Name ObjectName `json:"name"`
+}
 
 // Workload is how the workers are run: a Deployment of the object's own name, made from the template.
 //
@@ -173,6 +180,14 @@ type ConsumerSpec struct {
 	// +kubebuilder:default=earliest
 	// +optional
 	InitialOffset string `json:"initialOffset,omitempty"`
+
+	// isolationLevel is which records the workers read. read_uncommitted reads up to the log end, records of aborted
+	// transactions included; read_committed up to the last stable offset, so that the first open transaction holds
+	// back everything after it, which is then no lag. Default: read_uncommitted, as in Kafka.
+	// +kubebuilder:validation:Enum=read_uncommitted;read_committed
+	// +kubebuilder:default=read_uncommitted
+	// +optional
+	IsolationLevel string `json:"isolationLevel,omitempty"`
 
 	// assignment is how partitions are divided among the workers: range, roundRobin or sticky. It decides how
 	// many workers can be used: two topics of 12 partitions use 12 workers with range, and 24 with the others.

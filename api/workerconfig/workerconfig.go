@@ -44,7 +44,7 @@ const (
 	// are mounted, if there are any. They are mounted from the Secrets and
 	// ConfigMaps that the connection names, and change when those do: a worker
 	// reads them again for each connection that it opens.
-	CredentialsPath = "/etc/lagrange-credentials"
+	CredentialsPath = "/etc/lagrange-credentials" //nolint:gosec // a folder, not a credential
 )
 
 // File is the content of worker.json.
@@ -124,8 +124,8 @@ type Consumer struct {
 	// InitialOffset is "earliest" or "latest": where a partition starts when
 	// no partition of its topic has a commit.
 	InitialOffset string `json:"initialOffset"`
-	// IsolationLevel is "read_uncommitted" or "read_committed".
-	IsolationLevel string `json:"isolationLevel"`
+	// IsolationLevel is "read_committed", or empty for "read_uncommitted".
+	IsolationLevel string `json:"isolationLevel,omitempty"`
 	// Assignment is "range", "roundRobin" or "sticky".
 	Assignment string `json:"assignment"`
 	// MaxProcessingTime is how long handling one message may take, as a Go

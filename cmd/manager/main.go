@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"flag"
 	"fmt"
@@ -21,6 +22,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
@@ -38,6 +41,8 @@ type options struct {
 	watchNamespaces               string
 	pollInterval                  time.Duration
 	kubeQPS                       float64
+	credentialsRefresh            time.Duration
+	partitionMetrics              int
 	settings                      controllers.Settings
 	zap                           zap.Options
 }
@@ -67,6 +72,9 @@ func parse() options {
 	flag.DurationVar(&s.NeverJoinedAfter, "never-joined-after", s.NeverJoinedAfter, "how long ready workers may be without members and commits before that is named")
 	flag.Float64Var(&s.StatusWritesPerSecond, "status-writes-per-second", s.StatusWritesPerSecond, "bound on the status writes that only refresh numbers, over all objects")
 	flag.IntVar(&s.MaxConcurrentReconciles, "max-concurrent-reconciles", s.MaxConcurrentReconciles, "how many groups are worked on at once")
+	flag.BoolVar(&s.AllowAmbientCredentials, "allow-ambient-credentials", false, "let connections use the manager's own cloud identity (AWS_MSK_IAM without a Secret): whoever may create a connection then acts as the manager")
+	flag.DurationVar(&o.credentialsRefresh, "credentials-refresh", 25*time.Second, "how old what was read of a Secret or ConfigMap may grow")
+	flag.IntVar(&o.partitionMetrics, "partition-metrics", 0, "how many partitions have metrics of their own; 0 for none")
 	o.zap.BindFlags(flag.CommandLine)
 	flag.Parse()
 	return o
@@ -83,25 +91,61 @@ func run(o options) error {
 		return err
 	}
 	ctx := ctrl.SetupSignalHandler()
-	reconciler := &controllers.KafkaConsumerGroupReconciler{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(),
-		Recorder: mgr.GetEventRecorder(controllers.FieldManager),
-		Clock:    clock.RealClock{}, Settings: o.settings,
-	}
-	pool := kafkaadmin.NewPool(kafkaadmin.Options{
-		Interval: o.pollInterval, Log: ctrl.Log.WithName("kafka"), OnSample: reconciler.OnSample,
-	})
-	reconciler.Samples = pool
-	if err := mgr.Add(pool); err != nil {
-		return fmt.Errorf("add the Kafka pool: %w", err)
-	}
-	if err := reconciler.SetupWithManager(ctx, mgr); err != nil {
+	if err := build(ctx, mgr, o); err != nil {
 		return err
 	}
 	if err := mgr.Start(ctx); err != nil {
 		return fmt.Errorf("run the manager: %w", err)
 	}
 	return nil
+}
+
+// build adds to the manager what runs in it.
+func build(ctx context.Context, mgr ctrl.Manager, o options) error {
+	secrets, err := secretReader(mgr)
+	if err != nil {
+		return err
+	}
+	credentials := &controllers.Credentials{Reader: secrets, Refresh: o.credentialsRefresh}
+	groups := &controllers.KafkaConsumerGroupReconciler{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(),
+		Recorder: mgr.GetEventRecorder(controllers.FieldManager),
+		Clock:    clock.RealClock{}, Settings: o.settings, Credentials: credentials,
+	}
+	connections := &controllers.KafkaConnectionReconciler{
+		Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder(controllers.FieldManager),
+		Clock: clock.RealClock{}, Settings: o.settings, Credentials: credentials,
+	}
+	pool := kafkaadmin.NewPool(kafkaadmin.Options{
+		Interval: o.pollInterval, Log: ctrl.Log.WithName("kafka"),
+		OnSample: groups.OnSample, OnCluster: connections.OnCluster, MetricsRegisterer: metrics.Registry,
+	})
+	groups.Samples, connections.Samples = pool, pool
+	for name, runnable := range map[string]manager.Runnable{"Kafka pool": pool, "credentials": credentials} {
+		if err := mgr.Add(runnable); err != nil {
+			return fmt.Errorf("add the %s: %w", name, err)
+		}
+	}
+	if err := metrics.Registry.Register(controllers.Metrics{Groups: groups, Partitions: o.partitionMetrics}); err != nil {
+		return fmt.Errorf("register the groups' metrics: %w", err)
+	}
+	if err := connections.SetupWithManager(mgr); err != nil {
+		return err
+	}
+	return groups.SetupWithManager(ctx, mgr)
+}
+
+// secretReader reads Secrets and ConfigMaps from the API server. It has a budget
+// of its own: 3,000 groups, each with a Secret of its own that is read every 25
+// seconds, are 120 requests a second.
+func secretReader(mgr ctrl.Manager) (client.Reader, error) {
+	config := rest.CopyConfig(mgr.GetConfig())
+	config.QPS, config.Burst = 400, 400
+	reader, err := client.New(config, client.Options{Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(), HTTPClient: mgr.GetHTTPClient()})
+	if err != nil {
+		return nil, fmt.Errorf("build the reader of Secrets: %w", err)
+	}
+	return reader, nil
 }
 
 func newManager(config *rest.Config, o options) (ctrl.Manager, error) {

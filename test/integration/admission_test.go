@@ -203,6 +203,7 @@ func TestDefaults(t *testing.T) {
 	want := map[string]any{
 		"spec.replicas":                   int64(0),
 		"spec.consumer.initialOffset":     "earliest",
+		"spec.consumer.isolationLevel":    "read_uncommitted",
 		"spec.consumer.assignment":        "range",
 		"spec.consumer.maxProcessingTime": "10s",
 		"spec.scaling.mode":               "Auto",

@@ -18,6 +18,11 @@ import (
 // member joins the group under a client id until the test ends.
 func (b *broker) member(t *testing.T, group, clientID string) {
 	t.Helper()
+	b.memberWith(t, group, clientID, idler{})
+}
+
+func (b *broker) memberWith(t *testing.T, group, clientID string, handler sarama.ConsumerGroupHandler) {
+	t.Helper()
 	c := sarama.NewConfig()
 	c.Version, c.ClientID = sarama.V3_6_0_0, clientID
 	consumers, err := sarama.NewConsumerGroup(b.ListenAddrs(), group, c)
@@ -29,7 +34,7 @@ func (b *broker) member(t *testing.T, group, clientID string) {
 	go func() {
 		defer close(ended)
 		for ctx.Err() == nil {
-			if err := consumers.Consume(ctx, []string{"orders"}, idler{}); err != nil {
+			if err := consumers.Consume(ctx, []string{"orders"}, handler); err != nil {
 				return
 			}
 		}

@@ -83,6 +83,11 @@ func TestNamespacedInstall(t *testing.T) {
 	}{
 		"Watched":      {"its work", watched, "apps", "deployments", "patch", true},
 		"Other":        {"not its namespace", other, "apps", "deployments", "list", false},
+		"Secret":       {"what a connection names", watched, "", "secrets", "get", true},
+		"SecretList":   {"never", watched, "", "secrets", "list", false},
+		"SecretWatch":  {"never", watched, "", "secrets", "watch", false},
+		"SecretOther":  {"not its namespace", other, "", "secrets", "get", false},
+		"Connections":  {"its other kind", watched, "kafka.lagrange.dev", "kafkaconnections", "watch", true},
 		"ClusterWide":  {"nothing over all namespaces", "", "", "pods", "list", false},
 		"Groups":       {"not even its own kind elsewhere", other, "kafka.lagrange.dev", "kafkaconsumergroups", "list", false},
 		"TokenReviews": {"who asks for its metrics", "", "authentication.k8s.io", "tokenreviews", "create", true},
@@ -102,5 +107,21 @@ func TestNamespacedInstall(t *testing.T) {
 				return same(tc.reason, review.Status.Allowed, tc.want)
 			})
 		})
+	}
+}
+
+// TestSamples: the samples are admitted as they are.
+func TestSamples(t *testing.T) {
+	t.Parallel()
+	ns := namespace(t)
+	samples := rendered(t, "config/samples")
+	for _, u := range samples {
+		u.SetNamespace(ns)
+		if err := kube.Create(context.Background(), u, client.DryRunAll); err != nil {
+			t.Errorf("%s %q: %v", u.GetKind(), u.GetName(), err)
+		}
+	}
+	if len(samples) < 9 {
+		t.Errorf("%d samples, want a group and a KafkaConnection for each method", len(samples))
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/IBM/sarama"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/lagrange-operator/lagrange/internal/kafkaauth"
 )
 
 // broker is an in-process Kafka.
@@ -23,6 +25,13 @@ type broker struct {
 
 // startBroker runs one broker with the given topics.
 func startBroker(t *testing.T, topics map[string]int32, options ...kfake.Opt) *broker {
+	t.Helper()
+	return startSecured(t, topics, kafkaauth.Security{}, options...)
+}
+
+// startSecured runs one broker as the options say, which the test's own client
+// connects to with the security.
+func startSecured(t *testing.T, topics map[string]int32, security kafkaauth.Security, options ...kfake.Opt) *broker {
 	t.Helper()
 	options = append([]kfake.Opt{kfake.NumBrokers(1), kfake.ClusterID(t.Name())}, options...)
 	for topic, partitions := range topics {
@@ -39,6 +48,9 @@ func startBroker(t *testing.T, topics map[string]int32, options ...kfake.Opt) *b
 	c.Metadata.AllowAutoTopicCreation = false
 	c.Producer.Return.Successes = true
 	c.Producer.Partitioner = sarama.NewManualPartitioner
+	if err := security.Apply(c); err != nil {
+		t.Fatal(err)
+	}
 	if b.client, err = sarama.NewClient(cluster.ListenAddrs(), c); err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +178,7 @@ func (p *port) listen(t *testing.T) {
 }
 
 // startBroker runs a broker on the port.
-func (p *port) startBroker(t *testing.T, topics map[string]int32) *broker {
+func (p *port) startBroker(t *testing.T, topics map[string]int32, options ...kfake.Opt) *broker {
 	t.Helper()
 	p.listen(t)
 	duplicate, err := syscall.Dup(p.fd)
@@ -175,5 +187,6 @@ func (p *port) startBroker(t *testing.T, topics map[string]int32) *broker {
 	}
 	file := os.NewFile(uintptr(duplicate), p.address)
 	defer func() { _ = file.Close() }()
-	return startBroker(t, topics, kfake.ListenFn(func(string, string) (net.Listener, error) { return net.FileListener(file) }))
+	listen := kfake.ListenFn(func(string, string) (net.Listener, error) { return net.FileListener(file) })
+	return startBroker(t, topics, append(options, listen)...)
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap/zapcore"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -17,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
@@ -44,6 +46,8 @@ type managerOptions struct {
 	clock    clock.PassiveClock
 	// api is the way to the API server; nil is the straight one.
 	api *rest.Config
+	// metrics, if set, gets the groups' metrics.
+	metrics *prometheus.Registry
 }
 
 // startManager runs the group controller on the namespaces until the test ends
@@ -77,19 +81,33 @@ func startManager(t *testing.T, o managerOptions, namespaces ...string) (stop fu
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
+	credentials := &controllers.Credentials{Reader: mgr.GetAPIReader(), Refresh: 500 * time.Millisecond}
 	r := &controllers.KafkaConsumerGroupReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("lagrange"),
-		Clock: o.clock, Settings: o.settings,
+		Clock: o.clock, Settings: o.settings, Credentials: credentials,
+	}
+	connections := &controllers.KafkaConnectionReconciler{
+		Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("lagrange"),
+		Clock: o.clock, Settings: o.settings, Credentials: credentials,
 	}
 	pool := kafkaadmin.NewPool(kafkaadmin.Options{
-		Interval: 100 * time.Millisecond, RequestTimeout: 2 * time.Second, Log: ctrl.Log, OnSample: r.OnSample,
+		Interval: 100 * time.Millisecond, RequestTimeout: 2 * time.Second, Log: ctrl.Log,
+		OnSample: r.OnSample, OnCluster: connections.OnCluster,
 	})
-	r.Samples = pool
-	if err := mgr.Add(pool); err != nil {
-		t.Fatal(err)
+	r.Samples, connections.Samples = pool, pool
+	for _, runnable := range []manager.Runnable{pool, credentials} {
+		if err := mgr.Add(runnable); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := r.SetupWithManager(ctx, mgr); err != nil {
 		t.Fatal(err)
+	}
+	if err := connections.SetupWithManager(mgr); err != nil {
+		t.Fatal(err)
+	}
+	if o.metrics != nil {
+		o.metrics.MustRegister(controllers.Metrics{Groups: r, Partitions: 10})
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- mgr.Start(ctx) }()
@@ -113,7 +131,7 @@ func group(ns, name, broker string, mods ...func(*v1alpha1.KafkaConsumerGroup)) 
 	g := &v1alpha1.KafkaConsumerGroup{
 		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name},
 		Spec: v1alpha1.KafkaConsumerGroupSpec{
-			Kafka:   v1alpha1.KafkaConnectionSpec{BootstrapServers: []v1alpha1.BootstrapServer{v1alpha1.BootstrapServer(broker)}},
+			Kafka:   v1alpha1.KafkaSource{Connection: v1alpha1.Connection{BootstrapServers: []v1alpha1.BootstrapServer{v1alpha1.BootstrapServer(broker)}}},
 			GroupID: name, Topics: []v1alpha1.TopicName{"orders"},
 			Consumer: v1alpha1.ConsumerSpec{MaxProcessingTime: metav1.Duration{Duration: time.Second}},
 			Scaling: v1alpha1.ScalingSpec{

@@ -54,7 +54,7 @@ func TestMembersShown(t *testing.T) {
 	g := group(ns, "shown", kafka.address())
 	create(t, g)
 	wantStatus(t, g, func(s v1alpha1.KafkaConsumerGroupStatus) error {
-		if s.Group == nil || *s.Group != (v1alpha1.GroupStatus{State: "Stable", Members: 1}) {
+		if s.Group == nil || *s.Group != (v1alpha1.GroupStatus{Type: "classic", State: "Stable", Members: 1}) {
 			return fmt.Errorf("group %+v", s.Group)
 		}
 		want := v1alpha1.PartitionStatus{Topic: "orders", Partition: 0, Lag: 10, Owner: "shown-0"}

@@ -103,7 +103,13 @@ func namespace(t *testing.T) string {
 // bound is only there to end a test that has failed.
 func eventually(t *testing.T, check func() error) {
 	t.Helper()
-	deadline := time.NewTimer(40 * time.Second)
+	within(t, 40*time.Second, check)
+}
+
+// within is eventually for what takes longer by itself.
+func within(t *testing.T, bound time.Duration, check func() error) {
+	t.Helper()
+	deadline := time.NewTimer(bound)
 	defer deadline.Stop()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()

@@ -1,0 +1,159 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
+	"github.com/lagrange-operator/lagrange/internal/kafka"
+	"github.com/lagrange-operator/lagrange/internal/kafkaauth"
+)
+
+// heldConnection is a connection as it was last resolved, kept between
+// reconciles: what can't be resolved now goes on as it was.
+type heldConnection struct {
+	resolved
+	// known is false until it was resolved once.
+	known bool
+	// spec is what it was resolved from.
+	spec v1alpha1.KafkaConnectionSpec
+	// problem is why it can't be resolved now, nil when it can.
+	problem *problem
+	// reloaded is when content of a Secret or ConfigMap last changed, zero for not
+	// since the manager started.
+	reloaded time.Time
+}
+
+// renew takes in a new resolution.
+func (h *heldConnection) renew(spec v1alpha1.KafkaConnectionSpec, now resolved, problem *problem, at time.Time) {
+	h.problem = problem
+	if problem != nil {
+		return
+	}
+	same := h.known && reflect.DeepEqual(h.spec, spec)
+	if same && h.connection.Security != now.connection.Security {
+		h.reloaded = at
+	}
+	if !same {
+		h.reloaded = time.Time{}
+	}
+	h.resolved, h.known, h.spec = now, true, *spec.DeepCopy()
+}
+
+// resolveFor resolves the spec for a user of the credentials into what is held.
+func (c *Credentials) resolveFor(ctx context.Context, user credentialUser, spec v1alpha1.KafkaConnectionSpec, ambient bool, h *heldConnection) {
+	now, refs, problem := resolve(spec, user.key.Namespace, ambient, c.readerOf(ctx))
+	c.keep(user, refs)
+	h.renew(spec, now, problem, c.clock().Now())
+}
+
+// kafkaOf is the group's connection: said inline, or by the KafkaConnection that it names.
+func (r *KafkaConsumerGroupReconciler) kafkaOf(ctx context.Context, group *v1alpha1.KafkaConsumerGroup) (v1alpha1.KafkaConnectionSpec, error) {
+	ref := group.Spec.Kafka.ConnectionRef
+	if ref == nil {
+		return v1alpha1.KafkaConnectionSpec{Connection: group.Spec.Kafka.Connection}, nil
+	}
+	var connection v1alpha1.KafkaConnection
+	err := r.Get(ctx, client.ObjectKey{Namespace: group.Namespace, Name: string(ref.Name)}, &connection)
+	if apierrors.IsNotFound(err) || (err == nil && !connection.DeletionTimestamp.IsZero()) {
+		return v1alpha1.KafkaConnectionSpec{}, &problem{v1alpha1.ReasonConnectionMissing, fmt.Sprintf(
+			"KafkaConnection %q, named by spec.kafka.connectionRef, does not exist", ref.Name)}
+	}
+	if err != nil {
+		return v1alpha1.KafkaConnectionSpec{}, fmt.Errorf("get KafkaConnection %q: %w", ref.Name, err)
+	}
+	return connection.Spec, nil
+}
+
+// resolveConnection brings what is held of the group's connection up to date.
+func (r *KafkaConsumerGroupReconciler) resolveConnection(ctx context.Context, group *v1alpha1.KafkaConsumerGroup, m *memory) error {
+	spec, err := r.kafkaOf(ctx, group)
+	if missing := (*problem)(nil); errors.As(err, &missing) {
+		m.connection.problem = missing
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	r.Credentials.resolveFor(ctx, credentialUser{groupKind, client.ObjectKeyFromObject(group)}, spec, r.Settings.AllowAmbientCredentials, &m.connection)
+	return nil
+}
+
+// blame adds to an authentication failure which Secret or ConfigMap what failed
+// came from, or else which ones the credentials came from.
+func (h heldConnection) blame(err error) string {
+	text := err.Error()
+	var field *kafkaauth.FieldError
+	if errors.As(err, &field) {
+		if origins := h.originsOf(field.Field); len(origins) > 0 {
+			return text + " (" + strings.Join(origins, "; ") + ")"
+		}
+	}
+	if errors.Is(err, kafka.ErrAuthentication) && len(h.origins) > 0 {
+		return text + " (credentials of " + strings.Join(h.originsOf(""), "; ") + ")"
+	}
+	return text
+}
+
+// credentialsFailed tells whether other content of the Secrets may help.
+func credentialsFailed(err error) bool {
+	var field *kafkaauth.FieldError
+	return errors.Is(err, kafka.ErrAuthentication) || errors.As(err, &field)
+}
+
+// originsOf are the keys that the field, or the fields below it, came from.
+func (h heldConnection) originsOf(field string) []string {
+	var found []string
+	for _, name := range slices.Sorted(maps.Keys(h.origins)) {
+		if field == "" || name == field || strings.HasPrefix(name, field+".") {
+			found = append(found, h.origins[name].String())
+		}
+	}
+	return found
+}
+
+// named tells whether the group's connection names other objects.
+func (h heldConnection) named(group *v1alpha1.KafkaConsumerGroup) bool {
+	return group.Spec.Kafka.ConnectionRef != nil || h.problem != nil || h.secured()
+}
+
+// objectNames are the Secrets and ConfigMaps in use.
+func (h heldConnection) objectNames() string {
+	var names []string
+	for _, origin := range h.origins {
+		names = append(names, origin.object.String())
+	}
+	slices.Sort(names)
+	return strings.Join(slices.Compact(names), ", ")
+}
+
+// resolvedVerdict is the condition ConnectionResolved. What was said of a reload
+// stays said until the spec changes, also over a restart.
+func (h heldConnection) resolvedVerdict(before []metav1.Condition, generation int64) verdict {
+	last := meta.FindStatusCondition(before, v1alpha1.ConditionConnectionResolved)
+	switch {
+	case h.problem != nil && h.known:
+		return verdict{no, h.problem.reason, h.problem.message + "; the connection goes on with what was read before"}
+	case h.problem != nil:
+		return verdict{no, h.problem.reason, h.problem.message}
+	case !h.reloaded.IsZero():
+		return verdict{yes, v1alpha1.ReasonCredentialsReloaded, fmt.Sprintf(
+			"read anew at %s, when the content had changed: %s", h.reloaded.UTC().Format(time.RFC3339), h.objectNames())}
+	case last != nil && last.Reason == v1alpha1.ReasonCredentialsReloaded && last.ObservedGeneration == generation:
+		return verdict{last.Status, last.Reason, last.Message}
+	case len(h.origins) == 0:
+		return verdict{yes, v1alpha1.ReasonResolved, "the connection needs no Secret"}
+	}
+	return verdict{yes, v1alpha1.ReasonResolved, "read: " + h.objectNames()}
+}

@@ -1,0 +1,210 @@
+package controllers
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
+	"github.com/lagrange-operator/lagrange/api/workerconfig"
+	"github.com/lagrange-operator/lagrange/internal/kafka"
+	"github.com/lagrange-operator/lagrange/internal/kafkaauth"
+)
+
+// shelf gives Secrets by name.
+func shelf(secrets map[string]map[string]string) reader {
+	return func(ref objectRef) (map[string]string, error) {
+		data, found := secrets[ref.name]
+		if !found || ref.namespace != "shop" {
+			return nil, fmt.Errorf("%s %w", ref, errNoObject)
+		}
+		return data, nil
+	}
+}
+
+func specOf(tls *v1alpha1.TLSSpec, sasl *v1alpha1.SASLSpec) v1alpha1.KafkaConnectionSpec {
+	return v1alpha1.KafkaConnectionSpec{Connection: v1alpha1.Connection{BootstrapServers: []v1alpha1.BootstrapServer{"b:9092", "a:9092"}, TLS: tls, SASL: sasl}}
+}
+
+func TestResolve(t *testing.T) {
+	secrets := map[string]map[string]string{
+		"client": {"client-id": "id", "client-secret": "word", "my-id": "mine"},
+		"key":    {"access-key-id": "AK", "secret-access-key": "SK", "token": "ST"},
+		"basic":  {"username": "u1", "user": "u2", "password": "p"},
+		"ca":     {"ca.crt": "CA"},
+	}
+	oauthOf := func(mod func(*v1alpha1.OAuthSpec)) *v1alpha1.SASLSpec {
+		o := &v1alpha1.OAuthSpec{TokenEndpoint: "https://t", Scopes: []string{"a", "b"}, Audience: "kafka", SecretRef: v1alpha1.OAuthReference{Name: "client", ClientSecretKey: "client-secret"}}
+		mod(o)
+		return &v1alpha1.SASLSpec{Mechanism: v1alpha1.SASLOAuthBearer, OAuth: o}
+	}
+	awsOf := func(ref *v1alpha1.AWSReference) *v1alpha1.SASLSpec {
+		return &v1alpha1.SASLSpec{Mechanism: v1alpha1.SASLAWSMSKIAM, AWS: &v1alpha1.AWSSpec{Region: "eu", RoleARN: "arn", SecretRef: ref}}
+	}
+	at := func(name string) string { return workerconfig.CredentialsPath + "/" + name }
+	cases := map[string]struct {
+		reason  string
+		spec    v1alpha1.KafkaConnectionSpec
+		ambient bool
+		want    kafkaauth.Security
+		sasl    *workerconfig.SASL
+		files   string // of the workers, sorted
+	}{
+		"Plain": {reason: "nothing to resolve", spec: specOf(nil, nil)},
+		"OAuth": {
+			reason: "client credentials, with a CA of the endpoint's own",
+			spec: specOf(nil, oauthOf(func(o *v1alpha1.OAuthSpec) {
+				o.CA = &v1alpha1.CASource{SecretRef: &v1alpha1.CAReference{Name: "ca"}}
+			})),
+			want: kafkaauth.Security{SASL: kafkaauth.SASL{Mechanism: kafkaauth.OAuthBearer, OAuth: kafkaauth.OAuth{
+				TokenEndpoint: "https://t", ClientID: "id", ClientSecret: "word", Scopes: "a b", Audience: "kafka", CA: "CA",
+			}}},
+			sasl: &workerconfig.SASL{Mechanism: "OAUTHBEARER", OAuth: &workerconfig.OAuth{
+				TokenEndpoint: "https://t", Scopes: []string{"a", "b"}, Audience: "kafka",
+				ClientIDFile: at("client-id"), ClientSecretFile: at("client-secret"), CAFile: at("oauth-ca.crt"),
+			}},
+			files: "client-id client-secret oauth-ca.crt",
+		},
+		"OAuthLiteral": {
+			reason: "a client id that is no secret",
+			spec:   specOf(nil, oauthOf(func(o *v1alpha1.OAuthSpec) { o.ClientID = "literal" })),
+			want: kafkaauth.Security{SASL: kafkaauth.SASL{Mechanism: kafkaauth.OAuthBearer, OAuth: kafkaauth.OAuth{
+				TokenEndpoint: "https://t", ClientID: "literal", ClientSecret: "word", Scopes: "a b", Audience: "kafka",
+			}}},
+			sasl: &workerconfig.SASL{Mechanism: "OAUTHBEARER", OAuth: &workerconfig.OAuth{
+				TokenEndpoint: "https://t", Scopes: []string{"a", "b"}, Audience: "kafka", ClientID: "literal", ClientSecretFile: at("client-secret"),
+			}},
+			files: "client-secret",
+		},
+		"AWSKey": {
+			reason: "a temporary access key",
+			spec:   specOf(&v1alpha1.TLSSpec{}, awsOf(&v1alpha1.AWSReference{Name: "key", SessionTokenKey: "token"})),
+			want: kafkaauth.Security{TLS: kafkaauth.TLS{Enabled: true}, SASL: kafkaauth.SASL{Mechanism: kafkaauth.MSKIAM, AWS: kafkaauth.AWS{
+				Region: "eu", RoleARN: "arn", AccessKeyID: "AK", SecretAccessKey: "SK", SessionToken: "ST",
+			}}},
+			sasl: &workerconfig.SASL{Mechanism: "AWS_MSK_IAM", AWS: &workerconfig.AWS{
+				Region: "eu", RoleARN: "arn", AccessKeyIDFile: at("access-key-id"), SecretAccessKeyFile: at("secret-access-key"), SessionTokenFile: at("session-token"),
+			}},
+			files: "access-key-id secret-access-key session-token",
+		},
+		"AWSAmbient": {
+			reason: "the installer allows it; a worker uses its pod's identity",
+			spec:   specOf(&v1alpha1.TLSSpec{ServerName: "n"}, awsOf(nil)), ambient: true,
+			want: kafkaauth.Security{TLS: kafkaauth.TLS{Enabled: true, ServerName: "n"}, SASL: kafkaauth.SASL{Mechanism: kafkaauth.MSKIAM, AWS: kafkaauth.AWS{Region: "eu", RoleARN: "arn"}}},
+			sasl: &workerconfig.SASL{Mechanism: "AWS_MSK_IAM", AWS: &workerconfig.AWS{Region: "eu", RoleARN: "arn"}},
+		},
+		"NamedKey": {
+			reason: "a key that is named wins over those that are looked for",
+			spec: specOf(nil, &v1alpha1.SASLSpec{Mechanism: v1alpha1.SASLPlain,
+				SecretRef: &v1alpha1.PasswordReference{Name: "basic", UsernameKey: "user", PasswordKey: "password"}}),
+			want:  kafkaauth.Security{SASL: kafkaauth.SASL{Mechanism: kafkaauth.Plain, Username: "u2", Password: "p"}},
+			sasl:  &workerconfig.SASL{Mechanism: "PLAIN", UsernameFile: at("username"), PasswordFile: at("password")},
+			files: "password username",
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			got, _, problem := resolve(tc.spec, "shop", tc.ambient, shelf(secrets))
+			if problem != nil {
+				t.Fatal(problem)
+			}
+			if got.connection.Security != tc.want || got.connection.BootstrapServers != "a:9092,b:9092" {
+				t.Errorf("%s: another security than wanted", tc.reason)
+			}
+			if diff := cmp.Diff(tc.sasl, got.sasl); diff != "" {
+				t.Errorf("%s: -want +got:\n%s", tc.reason, diff)
+			}
+			if files := strings.Join(sortedKeys(got.files), " "); files != tc.files {
+				t.Errorf("%s: files %q, want %q", tc.reason, files, tc.files)
+			}
+		})
+	}
+}
+
+// TestResolveBinding: what a binding leaves out or gets wrong is named by key,
+// and nothing is sent in the clear because a key was forgotten.
+func TestResolveBinding(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		data   map[string]string
+		tls    bool
+		sasl   kafkaauth.Mechanism
+		why    string
+		says   string
+	}{
+		"Least":       {reason: "servers alone", data: map[string]string{"bootstrap.servers": "a:1, b:2"}},
+		"NoProtocol":  {reason: "certificates and a password speak for themselves", data: map[string]string{"bootstrapServers": "a:1", "ssl.truststore.crt": "CA", "user": "u", "password": "p", "saslMechanism": "PLAIN"}, tls: true, sasl: kafkaauth.Plain},
+		"SystemCA":    {reason: "TLS with the system's certificates", data: map[string]string{"bootstrapServers": "a:1", "securityProtocol": "SSL"}, tls: true},
+		"NoServers":   {reason: "no way in", data: map[string]string{"password": "word"}, why: v1alpha1.ReasonCredentialsMissing, says: `key "bootstrapServers"`},
+		"BadServers":  {reason: "not shown: it may be anything", data: map[string]string{"bootstrapServers": "word"}, why: v1alpha1.ReasonInvalidBinding, says: `Secret "binding", key "bootstrapServers"`},
+		"BadType":     {reason: "the binding of a database", data: map[string]string{"bootstrapServers": "a:1", "type": "mysql"}, why: v1alpha1.ReasonInvalidBinding, says: "type"},
+		"BadProtocol": {reason: "a typo", data: map[string]string{"bootstrapServers": "a:1", "security.protocol": "TLS"}, why: v1alpha1.ReasonInvalidBinding, says: `key "security.protocol"`},
+		"NoMechanism": {reason: "which one?", data: map[string]string{"bootstrapServers": "a:1", "securityProtocol": "SASL_SSL", "password": "p"}, why: v1alpha1.ReasonCredentialsMissing, says: `"saslMechanism"`},
+		"Kerberos":    {reason: "not spoken", data: map[string]string{"bootstrapServers": "a:1", "securityProtocol": "SASL_SSL", "saslMechanism": "GSSAPI"}, why: v1alpha1.ReasonInvalidBinding, says: `key "saslMechanism"`},
+		"HalfAKey":    {reason: "a certificate goes with its key", data: map[string]string{"bootstrapServers": "a:1", "securityProtocol": "SSL", "ssl.keystore.crt": "C"}, why: v1alpha1.ReasonCredentialsMissing, says: `"ssl.keystore.key"`},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			spec := v1alpha1.KafkaConnectionSpec{ServiceBinding: &v1alpha1.ServiceBinding{SecretName: "binding"}}
+			got, refs, problem := resolve(spec, "shop", false, shelf(map[string]map[string]string{"binding": tc.data}))
+			if len(refs) != 1 || refs[0] != (objectRef{secretKind, "shop", "binding"}) {
+				t.Errorf("%s: %v were read", tc.reason, refs)
+			}
+			if tc.why != "" {
+				if problem == nil || problem.reason != tc.why || !strings.Contains(problem.message, tc.says) || strings.Contains(problem.message, "word") {
+					t.Errorf("%s: %v, want %s with %q", tc.reason, problem, tc.why, tc.says)
+				}
+				return
+			}
+			if problem != nil || got.connection.Security.TLS.Enabled != tc.tls || got.connection.Security.SASL.Mechanism != tc.sasl {
+				t.Errorf("%s: %v, %v", tc.reason, got.connection.Security, problem)
+			}
+		})
+	}
+}
+
+// TestBlame: a failure names the Secret and key of the field that failed.
+func TestBlame(t *testing.T) {
+	h := heldConnection{resolved: resolved{origins: map[string]keyRef{
+		"tls.ca": {userSecret, "ca.crt"}, "sasl.username": {userSecret, "username"}, "sasl.password": {userSecret, "password"},
+	}}}
+	field := func(name string) error {
+		return fmt.Errorf("connect: %w: %w", kafka.ErrAuthentication, &kafkaauth.FieldError{Field: name, Err: errBoom})
+	}
+	cases := map[string]struct {
+		reason string
+		err    error
+		want   []string
+		not    string
+	}{
+		"Field":  {"one field", field("tls.ca"), []string{`(Secret "user", key "ca.crt")`}, "password"},
+		"Part":   {"all that makes it up", field("sasl"), []string{`key "username"`, `key "password"`}, "ca.crt"},
+		"Other":  {"a field that no Secret gave: all that are in use", field("tls.serverName"), []string{`key "ca.crt"`, `key "password"`}, "(Secret \"user\", key \"ca.crt\")"},
+		"NoAuth": {"not about credentials", fmt.Errorf("connect: %w", kafka.ErrUnreachable), nil, "Secret"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			got := h.blame(tc.err)
+			for _, want := range tc.want {
+				if !strings.Contains(got, want) {
+					t.Errorf("%s: %q, want %q in it", tc.reason, got, want)
+				}
+			}
+			if strings.Contains(got, tc.not) {
+				t.Errorf("%s: %q, want no %q in it", tc.reason, got, tc.not)
+			}
+		})
+	}
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
