@@ -17,17 +17,19 @@ help: ## list the targets
 
 ## The two commands
 .PHONY: demo test
-demo: ## a real cluster, a broker, workers, and two days of real traffic in five minutes (KEEP=1 leaves it running)
-	@go build -o bin/lagrange-demo ./hack/demo && exec bin/lagrange-demo $(if $(KEEP),--keep) $(DEMO_FLAGS)
-test: ## everything that CI runs: generated files, lint, unit, integration, end to end; one summary
+demo: ## a real cluster, a broker, workers, and two days of real traffic in five minutes (KEEP=1 leaves it running, KAFKA=apache takes Apache Kafka)
+	@go build -o bin/lagrange-demo ./hack/demo && exec bin/lagrange-demo $(if $(KEEP),--keep) $(if $(KAFKA),--kafka $(KAFKA)) $(DEMO_FLAGS)
+test: ## everything that CI runs: generated files, lint, unit, integration, Kafka, end to end; one summary
 	@go run ./hack/test all
 
 ## Tests one by one
-.PHONY: test-unit test-integration test-e2e verify lint soak
+.PHONY: test-unit test-integration test-kafka test-e2e verify lint soak
 test-unit: ## pure decisions, and the Kafka adapters against an in-process broker
 	@go run ./hack/test unit
 test-integration: ## the controller against a real kube-apiserver and an in-process broker
 	@go run ./hack/test integration
+test-kafka: ## the lag engine's cases on an in-process broker and on Apache Kafka, beside Kafka's own tool (Java 17, Maven)
+	@go run ./hack/test kafka
 test-e2e: ## the manager and workers as pods on the local cluster (root)
 	@go run ./hack/test e2e
 verify: ## generated files are what their sources generate
@@ -73,7 +75,10 @@ undeploy: ## remove everything
 	$(KUBECTL) delete --ignore-not-found -k config/default
 
 ## Figures
-.PHONY: bench-reconcile
+.PHONY: bench-reconcile bench-lag
+bench-lag: ## cost of a poll cycle over GROUPS=3000 TOPICS=600 PARTITIONS=16 BROKERS=3 RTT=2ms METADATA=60; JSON on the last line
+	@go run ./hack/bench lag --groups=$(or $(GROUPS),3000) --topics=$(or $(TOPICS),600) --partitions=$(or $(PARTITIONS),16) \
+		--brokers=$(or $(BROKERS),3) --rtt=$(or $(RTT),2ms) --metadata=$(or $(METADATA),60)
 bench-reconcile: ## cost of OBJECTS groups, idle and with traffic; JSON on the last line
 	@go run ./hack/bench reconcile --objects=$(or $(OBJECTS),500)
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/lagrange-operator/lagrange/hack/demo/internal/beside"
 	"github.com/lagrange-operator/lagrange/hack/demo/internal/stack"
+	"github.com/lagrange-operator/lagrange/hack/kafka/apache"
 	"github.com/lagrange-operator/lagrange/hack/kafka/broker"
 )
 
@@ -36,12 +38,18 @@ func besideCommand() *cobra.Command {
 	command.Flags().StringVar(&o.Broker.Listen, "listen", "", "host:port of the broker")
 	command.Flags().StringVar(&o.Broker.Advertise, "advertise", "", "host:port that the broker's clients connect to")
 	command.Flags().StringVar(&o.TallyListen, "tally", "", "host:port of the tally")
+	command.Flags().BoolVar(&o.Apache, "apache", false, "run Apache Kafka")
 	command.Flags().BoolVar(&stay, "stay", false, "outlive the demo")
 	return command
 }
 
 // startBeside runs this program again as the process beside the cluster.
-func (d *demo) startBeside(ctx context.Context) error {
+func (d *demo) startBeside(ctx context.Context, progress io.Writer) error {
+	if d.options.kafka == kafkaApache { // fetched here, where it is seen, and not against the process's deadline
+		if err := apache.Ensure(ctx, progress); err != nil {
+			return err
+		}
+	}
 	host, err := d.stack.HostAddress(ctx)
 	if err != nil {
 		return err
@@ -57,11 +65,14 @@ func (d *demo) startBeside(ctx context.Context) error {
 	}
 	command := exec.Command(self, "beside", "--advertise", d.addresses.Broker,
 		"--listen", join(local, d.options.brokerPort), "--tally", join(local, d.options.brokerPort+1))
+	if d.options.kafka == kafkaApache {
+		command.Args = append(command.Args, "--apache")
+	}
 	if d.options.keep {
 		command.Args = append(command.Args, "--stay")
 	}
 	d.beside, err = beside.Start(ctx, command, filepath.Join(d.options.out, "broker.log"), d.options.keep)
-	if err != nil && strings.Contains(err.Error(), syscall.EADDRINUSE.Error()) {
+	if err != nil && strings.Contains(strings.ToLower(err.Error()), syscall.EADDRINUSE.Error()) {
 		return fmt.Errorf("%w; --broker-port takes another one", err)
 	}
 	return err

@@ -85,7 +85,7 @@ func (d *demo) prepare(ctx context.Context) error {
 		{"have a Kubernetes cluster", d.stack.Up},
 		{"compile manager and worker, make their images", d.stack.Build},
 		{"load the images into the cluster", d.stack.Load},
-		{"start a broker beside the cluster, 12 partitions", func(ctx context.Context, _ io.Writer) error { return d.startBeside(ctx) }},
+		{"start " + brokers[d.options.kafka] + " beside the cluster, 12 partitions", d.startBeside},
 		{"install Lagrange (kubectl apply -k, config/default)", d.stack.Install},
 		{"make the namespace " + stack.Namespace, d.stack.MakeNamespace},
 		{fmt.Sprintf("produce the first %d messages", firstMessages), func(ctx context.Context, _ io.Writer) error { return d.produceFirst(ctx) }},

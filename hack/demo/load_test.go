@@ -27,6 +27,7 @@ func TestDefaults(t *testing.T) {
 		"Short":    {options: options{short: true}, want: 75 * time.Second},
 		"Chosen":   {options: options{short: true, duration: time.Hour}, want: time.Hour},
 		"TooShort": {options: options{duration: time.Second}, refused: true},
+		"Broker":   {options: options{kafka: "other"}, refused: true},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

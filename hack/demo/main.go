@@ -5,12 +5,14 @@
 //	go run ./hack/demo
 //	go run ./hack/demo --short
 //	go run ./hack/demo --keep
+//	go run ./hack/demo --kafka apache
 //	go run ./hack/demo stop
 //
 // CLUSTER=kind and CLUSTER=existing use another cluster than the local one.
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -23,6 +25,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/lagrange-operator/lagrange/hack/demo/internal/screen"
+	"github.com/lagrange-operator/lagrange/hack/kafka/apache"
 )
 
 func main() {
@@ -57,6 +60,7 @@ func command() *cobra.Command {
 	flags.BoolVar(&o.short, "short", false, "replay the peak of one day instead of two days")
 	flags.DurationVar(&o.duration, "duration", 0, "how long the replay takes (default 5m, with --short 75s)")
 	flags.StringVar(&o.out, "out", "bin/demo", "folder for the plot and the broker's log")
+	flags.StringVar(&o.kafka, "kafka", kafkaEmbedded, "embedded, or apache: Apache Kafka itself, which needs Java 17 and Maven")
 	flags.IntVar(&o.brokerPort, "broker-port", 9092, "the broker's port; the next one is the tally's")
 	root.AddCommand(stopCommand(), besideCommand())
 	return root
@@ -67,8 +71,17 @@ type options struct {
 	keep, short bool
 	duration    time.Duration
 	out         string
+	kafka       string
 	brokerPort  int
 }
+
+// The brokers that a demo can be shown with.
+const (
+	kafkaEmbedded = "embedded"
+	kafkaApache   = "apache"
+)
+
+var brokers = map[string]string{kafkaEmbedded: "a broker", kafkaApache: "Apache Kafka " + apache.Version}
 
 func (o options) withDefaults() (options, error) {
 	if o.duration == 0 {
@@ -76,6 +89,9 @@ func (o options) withDefaults() (options, error) {
 		if o.short {
 			o.duration = shortDuration
 		}
+	}
+	if o.kafka = cmp.Or(o.kafka, kafkaEmbedded); brokers[o.kafka] == "" {
+		return o, fmt.Errorf("--kafka %s: it is %s or %s", o.kafka, kafkaEmbedded, kafkaApache)
 	}
 	if o.duration < minDuration {
 		return o, fmt.Errorf("--duration %s is too short for workers to start in; take %s or more", o.duration, minDuration)

@@ -16,12 +16,9 @@ func brokerCommand() *cobra.Command {
 		Short: "Run one broker in memory until interrupted",
 		Args:  cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			for _, text := range topics {
-				topic, err := broker.ParseTopic(text)
-				if err != nil {
-					return err
-				}
-				options.Topics = append(options.Topics, topic)
+			var err error
+			if options.Topics, err = parseTopics(topics); err != nil {
+				return err
 			}
 			running, err := broker.Start(options)
 			if err != nil {

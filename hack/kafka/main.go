@@ -1,5 +1,5 @@
 // Command kafka has what the demo and the tests need beside a cluster: an
-// embedded broker, and a load that replays a measured curve.
+// embedded broker, Apache Kafka itself, and a load that replays a measured curve.
 package main
 
 import (
@@ -24,10 +24,10 @@ func main() {
 func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "kafka",
-		Short:         "An embedded Kafka broker, and a load that replays a measured curve",
+		Short:         "A Kafka broker, embedded or Apache's, and a load that replays a measured curve",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(brokerCommand(), loadCommand())
+	root.AddCommand(brokerCommand(), apacheCommand(), loadCommand())
 	return root
 }

@@ -76,6 +76,9 @@ func TestCommandsRefuseWhatCannotWork(t *testing.T) {
 	cases := map[string][]string{
 		"Topic":       {"broker", "--listen", "127.0.0.1:0", "--topic", "demo"},
 		"Listen":      {"broker", "--listen", "nowhere"},
+		"ApacheTopic": {"apache", "--topic", "demo"},
+		"TwoBrokers":  {"apache", "--brokers", "2"},
+		"NoPort":      {"apache", "--listen", "127.0.0.1"},
 		"Trace":       {"load", "--trace", "/does/not/exist.csv"},
 		"Scale":       {"load", "--scale", "-1"},
 		"Unreachable": {"load", "--bootstrap", "127.0.0.1:1"},

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -40,7 +41,8 @@ func unavailable(why string) result {
 func (r result) plus(other result) result {
 	return result{
 		passed: r.passed + other.passed, failed: r.failed + other.failed, skipped: r.skipped + other.skipped,
-		err: errors.Join(r.err, other.err),
+		unavailable: cmp.Or(r.unavailable, other.unavailable),
+		err:         errors.Join(r.err, other.err),
 	}
 }
 

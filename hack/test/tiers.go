@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/lagrange-operator/lagrange/hack/kafka/apache"
 )
 
 // tier is one kind of test.
@@ -24,6 +26,7 @@ func tiers(rounds int) map[string]tier {
 		"lint":        {"linters and import rules (a linter is compiled the first time)", lint},
 		"unit":        {"pure decisions and Kafka adapters, with the race detector", unit},
 		"integration": {"a real kube-apiserver and an in-process broker", integration},
+		"kafka":       {"the lag engine's table of cases on an in-process broker and on Apache Kafka, beside Kafka's own tool", kafkaCases},
 		"e2e":         {"manager and workers as pods on a real cluster", endToEnd},
 		"soak": {fmt.Sprintf("unit and integration tests, %d rounds", rounds), func(ctx context.Context) result {
 			return soak(ctx, rounds)
@@ -104,6 +107,15 @@ func withAPIServer(ctx context.Context, name string, flags ...string) result {
 	}
 	assets := []string{"KUBEBUILDER_ASSETS=" + strings.TrimSpace(string(out))}
 	return goTest(ctx, name, assets, append(flags, "-timeout=30m", "./test/integration/...")...)
+}
+
+// kafkaCases runs what it can where there is no Java, and says so.
+func kafkaCases(ctx context.Context) result {
+	r := goTest(ctx, "kafka", nil, "-race", "-count=1", "-timeout=20m", "./test/kafka/...")
+	if err := apache.Ensure(ctx, os.Stdout); errors.Is(err, apache.ErrNoJava) {
+		return r.plus(unavailable("nothing was tried on Apache Kafka: " + err.Error()))
+	}
+	return r
 }
 
 func endToEnd(ctx context.Context) result {

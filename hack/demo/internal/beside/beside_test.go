@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net"
 	"net/http"
 	"os"
@@ -13,6 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/IBM/sarama"
+
+	"github.com/lagrange-operator/lagrange/hack/kafka/apache"
 	"github.com/lagrange-operator/lagrange/hack/kafka/broker"
 	"github.com/lagrange-operator/lagrange/hack/kafka/tally"
 )
@@ -21,6 +25,7 @@ import (
 const (
 	beBeside = "LAGRANGE_TEST_BE_BESIDE"
 	tallyAt  = "LAGRANGE_TEST_TALLY"
+	apacheAt = "LAGRANGE_TEST_APACHE"
 )
 
 func TestMain(m *testing.M) {
@@ -31,16 +36,19 @@ func TestMain(m *testing.M) {
 		Broker:      broker.Options{Listen: "127.0.0.1:0", Topics: []broker.Topic{{Name: "orders", Partitions: 12}}},
 		TallyListen: os.Getenv(tallyAt),
 	}
+	if address := os.Getenv(apacheAt); address != "" {
+		options.Apache, options.Broker.Listen = true, address
+	}
 	if err := Serve(context.Background(), options, os.Stdin, os.Stdout); err != nil {
 		_, _ = os.Stderr.WriteString(err.Error())
 		os.Exit(1)
 	}
 }
 
-func start(t *testing.T, tallyListen string) (*Process, error) {
+func start(t *testing.T, tallyListen string, environment ...string) (*Process, error) {
 	t.Helper()
 	command := exec.Command(os.Args[0])
-	command.Env = append(os.Environ(), beBeside+"=1", tallyAt+"="+tallyListen)
+	command.Env = append(append(os.Environ(), beBeside+"=1", tallyAt+"="+tallyListen), environment...)
 	process, err := Start(t.Context(), command, filepath.Join(t.TempDir(), "log"), false)
 	if err == nil {
 		t.Cleanup(process.kill)
@@ -83,6 +91,33 @@ func TestWhatWorkersReportIsCounted(t *testing.T) {
 	response, err = http.Post("http://"+workers+"/stop", "", nil)
 	if err != nil || response.StatusCode != http.StatusNotFound {
 		t.Errorf("pods can stop the broker: %v", err)
+	}
+}
+
+func TestApacheKafkaHasTheTopic(t *testing.T) {
+	if err := apache.Ensure(t.Context(), os.Stderr); errors.Is(err, apache.ErrNoJava) && os.Getenv("CI") != "true" {
+		t.Skipf("SKIPPED: %v", err)
+	}
+	address := freeAddress(t)
+	process, err := start(t, "127.0.0.1:0", apacheAt+"="+address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := sarama.NewClient([]string{address}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	partitions, err := client.Partitions("orders")
+	_ = client.Close() // read already
+	if err != nil || len(partitions) != 12 {
+		t.Errorf("partitions %v, %v; want 12", partitions, err)
+	}
+	if err := process.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if conn, err := net.Dial("tcp", address); err == nil {
+		_ = conn.Close()
+		t.Error("Apache Kafka outlives the process that started it")
 	}
 }
 

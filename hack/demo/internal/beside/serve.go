@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/lagrange-operator/lagrange/hack/kafka/apache"
 	"github.com/lagrange-operator/lagrange/hack/kafka/broker"
 	"github.com/lagrange-operator/lagrange/hack/kafka/tally"
 )
@@ -22,6 +23,8 @@ const headerTimeout = 5 * time.Second
 // Options say where the process is reached.
 type Options struct {
 	Broker broker.Options
+	// Apache runs Apache Kafka in place of the embedded broker.
+	Apache bool
 	// TallyListen is the host:port to which workers report.
 	TallyListen string
 }
@@ -32,11 +35,11 @@ type Options struct {
 func Serve(ctx context.Context, options Options, lifeline io.Reader, ready io.Writer) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	kafka, err := broker.Start(options.Broker)
+	end, err := options.startBroker(ctx)
 	if err != nil {
 		return err
 	}
-	defer kafka.Close()
+	defer end()
 	counted := tally.New()
 	workers, err := net.Listen("tcp", options.TallyListen)
 	if err != nil {
@@ -59,6 +62,26 @@ func Serve(ctx context.Context, options Options, lifeline io.Reader, ready io.Wr
 	}
 	<-ctx.Done()
 	return nil
+}
+
+// startBroker returns what ends the broker.
+func (o Options) startBroker(ctx context.Context) (end func(), err error) {
+	if !o.Apache {
+		embedded, err := broker.Start(o.Broker)
+		if err != nil {
+			return nil, err
+		}
+		return embedded.Close, nil
+	}
+	listener := apache.Listener{Listen: []string{o.Broker.Listen}}
+	if o.Broker.Advertise != "" {
+		listener.Advertise = []string{o.Broker.Advertise}
+	}
+	real, err := apache.Start(ctx, apache.Options{Listeners: []apache.Listener{listener}, Topics: o.Broker.Topics})
+	if err != nil {
+		return nil, err
+	}
+	return func() { _ = real.Close() }, nil // what may be left is its temporary folder
 }
 
 func controls(counted *tally.Server, stop func()) http.Handler {
