@@ -19,7 +19,7 @@ func createGroups(ctx context.Context, kube client.Client, broker string, n int)
 		g := &v1alpha1.KafkaConsumerGroup{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: groupName(i)},
 			Spec: v1alpha1.KafkaConsumerGroupSpec{
-				Kafka:    v1alpha1.KafkaConnectionSpec{BootstrapServers: []v1alpha1.BootstrapServer{v1alpha1.BootstrapServer(broker)}},
+				Kafka:    v1alpha1.KafkaSource{Connection: v1alpha1.Connection{BootstrapServers: []v1alpha1.BootstrapServer{v1alpha1.BootstrapServer(broker)}}},
 				GroupID:  groupName(i),
 				Topics:   []v1alpha1.TopicName{v1alpha1.TopicName(groupName(i))},
 				Consumer: v1alpha1.ConsumerSpec{MaxProcessingTime: metav1.Duration{Duration: 1e9}},

@@ -41,8 +41,39 @@ func command() *cobra.Command {
 	c.Flags().IntVar(&o.objects, "objects", 500, "how many KafkaConsumerGroups")
 	c.Flags().IntVar(&o.partitions, "partitions", 4, "partitions of each group's topic")
 	c.Flags().DurationVar(&o.phase, "phase", 2*time.Minute, "how long each of the two phases is measured")
-	root.AddCommand(c)
+	root.AddCommand(c, lagCommand(), lagBrokerCommand())
 	return root
+}
+
+func lagCommand() *cobra.Command {
+	o := lagOptions{}
+	c := &cobra.Command{
+		Use:   "lag",
+		Short: "cost of one poll cycle over many groups",
+		RunE: func(c *cobra.Command, _ []string) error {
+			figures, err := benchLag(c.Context(), o)
+			if err != nil {
+				return err
+			}
+			return json.NewEncoder(os.Stdout).Encode(figures)
+		},
+	}
+	o.shape.flags(c)
+	c.Flags().IntVar(&o.cycles, "cycles", 40, "how many warm cycles are measured")
+	c.Flags().DurationVar(&o.interval, "interval", 2*time.Second, "time between two cycles")
+	return c
+}
+
+// lagBrokerCommand is the other process of the lag benchmark.
+func lagBrokerCommand() *cobra.Command {
+	shape := lagShape{}
+	c := &cobra.Command{
+		Use:    lagBrokerName,
+		Hidden: true,
+		RunE:   func(c *cobra.Command, _ []string) error { return runLagBroker(c.Context(), shape) },
+	}
+	shape.flags(c)
+	return c
 }
 
 // say tells what is being done.

@@ -73,11 +73,11 @@ func (p *process) cpu() (time.Duration, error) {
 	return time.Duration(user+system) * time.Second / ticks, errors.Join(userErr, systemErr)
 }
 
-// rssMB is the resident memory.
-func (p *process) rssMB() (float64, error) {
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", p.Process.Pid))
+// rssMB is the resident memory of a process.
+func rssMB(pid int) (float64, error) {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
 	if err != nil {
-		return 0, fmt.Errorf("read the manager's memory: %w", err)
+		return 0, fmt.Errorf("read the resident memory: %w", err)
 	}
 	pages, err := strconv.Atoi(strings.Fields(string(raw))[1])
 	return float64(pages*os.Getpagesize()) / (1 << 20), err

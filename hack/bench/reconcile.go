@@ -176,7 +176,7 @@ func (b *bench) measure(ctx context.Context) (stretch, error) {
 func (b *bench) counters(ctx context.Context) (s stretch, err error) {
 	var errs [4]error
 	s.cpu, errs[0] = b.manager.cpu()
-	s.rss, errs[1] = b.manager.rssMB()
+	s.rss, errs[1] = rssMB(b.manager.Process.Pid)
 	s.reconciles, errs[2] = scrape(ctx, b.managerMetrics, "controller_runtime_reconcile_total", nil)
 	s.numberWrites, errs[3] = scrape(ctx, b.managerMetrics, "lagrange_status_writes_total", map[string]string{"kind": "numbers"})
 	return s, errors.Join(errs[:]...)
