@@ -123,7 +123,7 @@ func namespace(t *testing.T) string {
 func group(ns, name string, b *broker, serviceTime string, mods ...func(*v1alpha1.KafkaConsumerGroup)) *v1alpha1.KafkaConsumerGroup {
 	g := &v1alpha1.KafkaConsumerGroup{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name}}
 	g.Spec = v1alpha1.KafkaConsumerGroupSpec{
-		Kafka:   v1alpha1.KafkaConnectionSpec{BootstrapServers: []v1alpha1.BootstrapServer{v1alpha1.BootstrapServer(b.address)}},
+		Kafka:   v1alpha1.KafkaSource{Connection: v1alpha1.Connection{BootstrapServers: []v1alpha1.BootstrapServer{v1alpha1.BootstrapServer(b.address)}}},
 		GroupID: name, Topics: []v1alpha1.TopicName{"orders"},
 		Consumer: v1alpha1.ConsumerSpec{MaxProcessingTime: metav1.Duration{Duration: 1e9}},
 		Scaling:  v1alpha1.ScalingSpec{LagTarget: &v1alpha1.LagTarget{MessagesPerReplica: 100}},

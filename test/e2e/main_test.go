@@ -88,7 +88,7 @@ func start() (started bool, err error) {
 	if err := connect(); err != nil {
 		return !running, err
 	}
-	return !running, install()
+	return !running, install(running)
 }
 
 func connect() error {
@@ -104,9 +104,16 @@ func connect() error {
 	return err
 }
 
-func install() error {
+// install installs Lagrange, again if there may be one: pods of an earlier run
+// have an older image of the same name.
+func install(again bool) error {
 	if out, err := kubectlRun("apply", "--server-side", "-k", "test/e2e/manager"); err != nil {
 		return fmt.Errorf("install: %w: %s", err, out)
+	}
+	if again {
+		if out, err := kubectlRun("-n", "lagrange-system", "rollout", "restart", "deployment/lagrange-manager"); err != nil {
+			return fmt.Errorf("restart the manager: %w: %s", err, out)
+		}
 	}
 	if out, err := kubectlRun("-n", "lagrange-system", "rollout", "status", "deployment/lagrange-manager", "--timeout=120s"); err != nil {
 		return fmt.Errorf("the manager did not start: %w: %s", err, out)

@@ -10,16 +10,18 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// managerPod is the one pod of the manager.
+// managerPod is the one pod of the manager, beside any that is going.
 func managerPod(t *testing.T) corev1.Pod {
 	t.Helper()
 	var pods corev1.PodList
@@ -27,16 +29,21 @@ func managerPod(t *testing.T) corev1.Pod {
 	if err := kube.List(context.Background(), &pods, client.InNamespace("lagrange-system"), labels); err != nil {
 		t.Fatal(err)
 	}
-	if len(pods.Items) != 1 {
-		t.Fatalf("%d manager pods, want one", len(pods.Items))
+	stay := slices.DeleteFunc(pods.Items, func(pod corev1.Pod) bool { return pod.DeletionTimestamp != nil })
+	if len(stay) != 1 {
+		t.Fatalf("%d manager pods, want one", len(stay))
 	}
-	return pods.Items[0]
+	return stay[0]
 }
 
 // restarts is how often the manager's container was started again.
-func restarts(t *testing.T) (n int32) {
+func restarts(t *testing.T) int32 {
 	t.Helper()
-	for _, status := range managerPod(t).Status.ContainerStatuses {
+	return restartsOf(managerPod(t))
+}
+
+func restartsOf(pod corev1.Pod) (n int32) {
+	for _, status := range pod.Status.ContainerStatuses {
 		n += status.RestartCount
 	}
 	return n
@@ -78,7 +85,9 @@ func TestManagerRights(t *testing.T) {
 		args   []string
 		want   string
 	}{
-		"NoSecrets":     {"credentials are not its business yet", []string{"get", "secrets", manager, "-A"}, "no"},
+		"Secrets":       {"a connection names them one by one", []string{"get", "secrets/user", manager, "-A"}, "yes"},
+		"NoSecretLists": {"it reads no Secret that nobody named", []string{"list", "secrets", manager, "-A"}, "no"},
+		"NoSecretWatch": {"nor is it told of them", []string{"watch", "secrets", manager, "-A"}, "no"},
 		"NoPodCreation": {"pods come from Deployments", []string{"create", "pods", manager, "-A"}, "no"},
 		"NoDeletion":    {"Deployments go by their owner", []string{"delete", "deployments", manager, "-A"}, "no"},
 		"NoSpecWrites":  {"the spec is the user's", []string{"update", "kafkaconsumergroups.kafka.lagrange.dev", manager, "-A"}, "no"},
@@ -110,36 +119,49 @@ func TestMetricsAreGuarded(t *testing.T) {
 	mustKubectl(t, "-n", "default", "create", "serviceaccount", "scraper")
 	t.Cleanup(func() { _, _ = kubectlRun("-n", "default", "delete", "serviceaccount", "scraper") })
 	token := strings.TrimSpace(mustKubectl(t, "-n", "default", "create", "token", "scraper"))
-	url := "https://" + managerPod(t).Status.PodIP + ":8443/metrics"
+	url := metricsURL(t)
 
-	if code, _ := get(t, url, ""); code != http.StatusUnauthorized {
+	if code, _ := scrape(t.Context(), url, ""); code != http.StatusUnauthorized {
 		t.Errorf("without a token: %d, want 401", code)
 	}
-	if code, _ := get(t, url, token); code != http.StatusForbidden {
+	if code, _ := scrape(t.Context(), url, token); code != http.StatusForbidden {
 		t.Errorf("with a token that has no right: %d, want 403", code)
 	}
-	mustKubectl(t, "create", "clusterrolebinding", "e2e-scraper", "--clusterrole=lagrange-metrics-reader", "--serviceaccount=default:scraper")
-	t.Cleanup(func() { _, _ = kubectlRun("delete", "clusterrolebinding", "e2e-scraper") })
-	eventually(t, func(context.Context) error {
-		code, body := get(t, url, token)
-		if code != http.StatusOK || !strings.Contains(body, "lagrange_status_writes_total") {
+	letRead(t, "default")
+	eventually(t, func(ctx context.Context) error {
+		code, body := scrape(ctx, url, token)
+		if code != http.StatusOK || !strings.Contains(body, "lagrange_kafka_connections") {
 			return fmt.Errorf("with the right: %d, %.200s", code, body)
 		}
 		return nil
 	})
 }
 
-func get(t *testing.T, url, token string) (int, string) {
+func metricsURL(t *testing.T) string {
+	return "https://" + managerPod(t).Status.PodIP + ":8443/metrics"
+}
+
+// letRead lets the ServiceAccount "scraper" of the namespace read the metrics.
+func letRead(t *testing.T, ns string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, url, nil)
+	name := "e2e-scraper-" + ns
+	mustKubectl(t, "create", "clusterrolebinding", name, "--clusterrole=lagrange-metrics-reader", "--serviceaccount="+ns+":scraper")
+	t.Cleanup(func() { _, _ = kubectlRun("delete", "clusterrolebinding", name) })
+}
+
+// scraper trusts any certificate: the manager's is self-signed.
+var scraper = http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+
+// scrape is the answer to a GET, or code 0 with why there is none.
+func scrape(ctx context.Context, url, token string) (int, string) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		t.Fatal(err)
+		return 0, err.Error()
 	}
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
-	c := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} // self-signed
-	response, err := c.Do(request)
+	response, err := scraper.Do(request)
 	if err != nil {
 		return 0, err.Error()
 	}
