@@ -149,7 +149,7 @@ func (h heldConnection) resolvedVerdict(before []metav1.Condition, generation in
 		return verdict{no, h.problem.reason, h.problem.message}
 	case !h.reloaded.IsZero():
 		return verdict{yes, v1alpha1.ReasonCredentialsReloaded, fmt.Sprintf(
-			"read anew at %s, when the content had changed: %s", h.reloaded.UTC().Format(time.RFC3339), h.objectNames())}
+			"read anew at %s, since content had changed; in use: %s", h.reloaded.UTC().Format(time.RFC3339), h.objectNames())}
 	case last != nil && last.Reason == v1alpha1.ReasonCredentialsReloaded && last.ObservedGeneration == generation:
 		return verdict{last.Status, last.Reason, last.Message}
 	case len(h.origins) == 0:

@@ -305,8 +305,9 @@ func openTransactions(sample kafka.GroupSample) []string {
 	var open []string
 	for _, t := range sample.Topics {
 		for _, p := range t.Partitions {
-			if p.Err == nil && !p.OpenSince.IsZero() && sample.At.Sub(p.OpenSince) >= longTransaction {
-				open = append(open, kafka.TopicPartition{Topic: t.Name, Partition: p.Partition}.String())
+			if p.Err == nil && p.Open != nil && sample.At.Sub(p.Open.Since) >= longTransaction {
+				at := kafka.TopicPartition{Topic: t.Name, Partition: p.Partition}
+				open = append(open, fmt.Sprintf("%s by %s", at, p.Open))
 			}
 		}
 	}

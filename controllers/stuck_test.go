@@ -118,17 +118,21 @@ func TestKafkaWarnings(t *testing.T) {
 		}
 		return g
 	}
-	open := func(since time.Time) kafka.GroupSample {
-		return kafka.GroupSample{At: noon, Topics: []kafka.TopicSample{{Name: "orders", Partitions: []kafka.PartitionSample{{Partition: 3, OpenSince: since}}}}}
+	open := func(transaction *kafka.Transaction) kafka.GroupSample {
+		return kafka.GroupSample{At: noon, Topics: []kafka.TopicSample{{Name: "orders", Partitions: []kafka.PartitionSample{{Partition: 3, Open: transaction}}}}}
+	}
+	since := func(minutes time.Duration, id string) *kafka.Transaction {
+		return &kafka.Transaction{Since: noon.Add(-minutes * time.Minute), ID: id, ProducerID: 4002}
 	}
 	cases := map[string]struct {
 		reason string
 		seen   groupSnapshot
 		words  []string
 	}{
-		"None":       {"all is well", groupSnapshot{sample: open(time.Time{})}, nil},
-		"ShortOpen":  {"a transaction of the present", groupSnapshot{sample: open(noon.Add(-14 * time.Minute))}, nil},
-		"LongOpen":   {"longer than a broker lets one be", groupSnapshot{sample: open(noon.Add(-15 * time.Minute))}, []string{"transaction", "orders-3"}},
+		"None":       {"all is well", groupSnapshot{sample: open(nil)}, nil},
+		"ShortOpen":  {"a transaction of the present", groupSnapshot{sample: open(since(14, ""))}, nil},
+		"LongOpen":   {"longer than a broker lets one be", groupSnapshot{sample: open(since(15, ""))}, []string{"transaction", "orders-3 by producer 4002"}},
+		"NamedOpen":  {"whose it is, where the cluster says it", groupSnapshot{sample: open(since(15, "payments-7"))}, []string{`orders-3 by "payments-7" (producer 4002)`}},
 		"AboveEnd":   {"named, not negative", groupSnapshot{lag: anomaly(lag.CommittedAboveEnd, 2)}, []string{"above the log end", "orders-0, orders-1:"}},
 		"BelowStart": {"lost to retention", groupSnapshot{lag: anomaly(lag.CommittedBelowStart, 7)}, []string{"retention", "orders-4 and others"}},
 		"Foreign":    {"another cluster's offsets say nothing", groupSnapshot{lag: anomaly(lag.CommittedAboveEnd, 1), cluster: clusterSeen{changed: &blocked{}}}, nil},

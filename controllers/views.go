@@ -139,7 +139,11 @@ func samePartitions(a, b []kafka.PartitionSample) bool {
 
 func samePartition(a, b kafka.PartitionSample) bool {
 	return a.Partition == b.Partition && a.Committed == b.Committed && a.Start == b.Start && a.End == b.End &&
-		a.OpenSince.Equal(b.OpenSince) && a.Empty == b.Empty && sameErr(a.Err, b.Err)
+		sameTransaction(a.Open, b.Open) && a.Empty == b.Empty && sameErr(a.Err, b.Err)
+}
+
+func sameTransaction(a, b *kafka.Transaction) bool {
+	return a == b || (a != nil && b != nil && *a == *b)
 }
 
 func (v *views) all() map[string]*ownerView {

@@ -62,6 +62,12 @@ type TopicID [16]byte
 // but Partition means anything.
 type PartitionSample struct {
 	Partition int32
+	// Empty is true when fetches from max(Committed, Start), at the group's
+	// isolation level, found no record up to End: what is left is transaction
+	// markers, aborted records, or holes that compaction made. False means that
+	// there are records, or that nobody looked yet: only where commit and end
+	// stand still is there a look.
+	Empty bool
 	// Committed is the group's committed offset, NoOffset without a commit.
 	Committed int64
 	// Start is the log start offset. It may be as old as a minute: it only grows.
@@ -72,23 +78,12 @@ type PartitionSample struct {
 	// HighWatermark is the log end offset whatever the isolation level. It is
 	// above End while a transaction is open, and equals End otherwise.
 	HighWatermark int64
-	// OpenSince is since when a transaction has held End back at its present
-	// place, zero while none does. Only known for read_committed, and only from
-	// when the partition was first sampled: after a restart it may be longer.
-	OpenSince time.Time
-	// OpenTransaction names the transaction that holds End back. It is looked up
-	// once it has done so for five minutes; nil before, and where that is not
-	// allowed.
-	OpenTransaction *Transaction
+	// Open is the transaction that holds End back, nil while none does. Only known
+	// for read_committed.
+	Open *Transaction
 	// Appended is when the first record that the group has not consumed was
 	// appended: the one at max(Committed, Start). Zero when Committed is at End.
 	Appended AppendTime
-	// Empty is true when fetches from max(Committed, Start), at the group's
-	// isolation level, found no record up to End: what is left is transaction
-	// markers, aborted records, or holes that compaction made. False means that
-	// there are records, or that nobody looked yet: only where commit and end
-	// stand still is there a look.
-	Empty bool
 	// Err says which of the offsets could not be read, and why.
 	Err error
 }
@@ -102,20 +97,32 @@ type AppendTime struct {
 	OrEarlier bool
 }
 
-// Transaction is a transaction of a producer.
+// Transaction is an open transaction of a producer. Whose it is is looked up once
+// it has been open for five minutes, and left out where that is not allowed.
 type Transaction struct {
-	// ID is the producer's transactional id, empty when the cluster does not say it.
+	// Since is when it was first seen where it is: after a restart of the
+	// operator it may have been open for longer.
+	Since time.Time
+	// ID is the producer's transactional id, empty while not known.
 	ID string
-	// ProducerID is the number that the cluster gave the producer.
+	// ProducerID is the number that the cluster gave the producer, NoProducer
+	// while not known.
 	ProducerID int64
 }
 
-// String names the transaction: `"payments-7" (producer 4002)`.
+// NoProducer is the number of no producer.
+const NoProducer int64 = -1
+
+// String names whose transaction it is: `"payments-7" (producer 4002)`.
 func (t Transaction) String() string {
-	if t.ID == "" {
+	switch {
+	case t.ID != "":
+		return fmt.Sprintf("%q (producer %d)", t.ID, t.ProducerID)
+	case t.ProducerID != NoProducer:
 		return fmt.Sprintf("producer %d", t.ProducerID)
+	default:
+		return "an unknown producer"
 	}
-	return fmt.Sprintf("%q (producer %d)", t.ID, t.ProducerID)
 }
 
 // Member is one member of a consumer group as the coordinator describes it.

@@ -108,14 +108,14 @@ type outcome struct {
 
 // sample runs one poll cycle for the subscriptions and returns a sample for
 // each, in their order, and the connection's error if there was no cycle.
-func (c *client) sample(ctx context.Context, subscriptions []Subscription) ([]outcome, error) {
+func (c *client) sample(ctx context.Context, subscriptions []interest) ([]outcome, error) {
 	subscriptions, topicsErrs := c.resolve(ctx, subscriptions)
 	cluster, err := c.locate(ctx, topicsOf(subscriptions))
 	if err != nil {
 		return c.unsampled(subscriptions, err), err
 	}
 	opened := c.opened.Load()
-	groups := c.readGroups(ctx, cluster, wantedBy(subscriptions, cluster))
+	groups := c.readGroups(ctx, cluster, c.wantedBy(subscriptions, cluster))
 	logs := c.readLogs(ctx, cluster, subscriptions)
 	if err := c.sameCluster(ctx, cluster, opened); err != nil {
 		return c.unsampled(subscriptions, err), err
@@ -131,7 +131,7 @@ func (c *client) sample(ctx context.Context, subscriptions []Subscription) ([]ou
 	return outcomes, nil
 }
 
-func (c *client) unsampled(subscriptions []Subscription, err error) []outcome {
+func (c *client) unsampled(subscriptions []interest, err error) []outcome {
 	now := time.Now()
 	id, slow := c.lastClusterID(), errors.Is(err, kafka.ErrTimeout)
 	outcomes := make([]outcome, len(subscriptions))
@@ -160,7 +160,7 @@ func (c *client) slowBrokers(known *cluster) map[int32]bool {
 
 // needs tells whether one of the brokers coordinates the subscription's group
 // or leads a partition of its topics.
-func (c *client) needs(brokers map[int32]bool, known *cluster, s Subscription) bool {
+func (c *client) needs(brokers map[int32]bool, known *cluster, s interest) bool {
 	for _, name := range s.Topics {
 		for _, p := range known.topics[name].partitions {
 			if brokers[p.leader] {
@@ -180,29 +180,12 @@ func (c *client) keepGroups(used map[string]bool) {
 	maps.DeleteFunc(c.memories, func(id string, _ *memory) bool { return !used[id] })
 }
 
-func topicsOf(subscriptions []Subscription) []string {
-	var topics []string
+func topicsOf(subscriptions []interest) []string {
+	topics := map[string]struct{}{}
 	for _, s := range subscriptions {
-		topics = append(topics, s.Topics...)
-	}
-	return sortedSet(topics)
-}
-
-// wanted names, for each group, the partitions whose committed offsets its
-// owners ask for together.
-type wanted map[string]map[string][]int32
-
-func wantedBy(subscriptions []Subscription, cluster *cluster) wanted {
-	all := wanted{}
-	for _, s := range subscriptions {
-		if all[s.GroupID] == nil {
-			all[s.GroupID] = map[string][]int32{}
-		}
 		for _, topic := range s.Topics {
-			if ids := cluster.partitionIDs(topic); len(ids) > 0 {
-				all[s.GroupID][topic] = ids
-			}
+			topics[topic] = struct{}{}
 		}
 	}
-	return all
+	return sortedKeys(topics)
 }

@@ -52,6 +52,19 @@ type Subscription struct {
 	Isolation kafka.Isolation
 }
 
+// interest is what a cycle needs of a subscription: all cycles of a connection are
+// of that connection.
+type interest struct {
+	GroupID      string
+	Topics       []string
+	TopicPattern string
+	Isolation    kafka.Isolation
+}
+
+func (s Subscription) interest() interest {
+	return interest{GroupID: s.GroupID, Topics: s.Topics, TopicPattern: s.TopicPattern, Isolation: s.Isolation}
+}
+
 // normalised makes subscriptions that ask for the same equal.
 func (s Subscription) normalised() Subscription {
 	s.Topics = sortedSet(s.Topics)

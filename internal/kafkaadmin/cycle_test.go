@@ -34,7 +34,7 @@ type crowd struct {
 	*kfake.Cluster
 	shape         shape
 	connection    Connection
-	subscriptions []Subscription
+	subscriptions []interest
 
 	mu       sync.Mutex
 	requests map[string]int // by API, as the brokers got them
@@ -54,7 +54,7 @@ func newCrowd(t testing.TB, s shape) *crowd {
 	c := &crowd{Cluster: cluster, shape: s, connection: NewConnection(cluster.ListenAddrs(), "", kafkaauth.Security{}), requests: map[string]int{}}
 	c.commit(t)
 	for i := range s.groups {
-		c.subscriptions = append(c.subscriptions, Subscription{Connection: c.connection, GroupID: groupName(i), Topics: sortedSet(s.topicsOf(i))})
+		c.subscriptions = append(c.subscriptions, interest{GroupID: groupName(i), Topics: sortedSet(s.topicsOf(i))})
 	}
 	cluster.Control(func(request kmsg.Request) (kmsg.Response, error, bool) {
 		cluster.KeepControl()
@@ -171,7 +171,7 @@ func TestLookUpsAreBounded(t *testing.T) {
 	c := newCrowd(t, shape{groups: 1, topics: 1, partitions: 1})
 	client := c.client(t)
 	for i := range 2 * maxLookUps {
-		c.subscriptions = append(c.subscriptions, Subscription{Connection: c.connection, GroupID: fmt.Sprintf("new-%d", i), Topics: []string{"topic-0"}})
+		c.subscriptions = append(c.subscriptions, interest{GroupID: fmt.Sprintf("new-%d", i), Topics: []string{"topic-0"}})
 	}
 	for cycle, want := range []int{maxLookUps, 0} {
 		before := c.counts()["FindCoordinator"]

@@ -3,7 +3,6 @@ package kafkaadmin
 import (
 	"context"
 	"errors"
-	"maps"
 	"sync"
 	"time"
 
@@ -62,13 +61,13 @@ func (c *client) askCoordinators(ctx context.Context, known *cluster, want wante
 		mu  sync.Mutex
 		all sync.WaitGroup
 	)
+	add := func(id string, g group) {
+		mu.Lock()
+		defer mu.Unlock()
+		answers[id] = g
+	}
 	for node, ids := range parts {
-		all.Go(func() {
-			read := c.askCoordinator(ctx, known, node, ids, want, l)
-			mu.Lock()
-			defer mu.Unlock()
-			maps.Copy(answers, read)
-		})
+		all.Go(func() { c.askCoordinator(ctx, known, node, ids, want, l, add) })
 	}
 	all.Wait()
 }
@@ -79,9 +78,8 @@ func failedGroup(err error) group {
 
 // askCoordinator reads groups of one coordinator: first their commits, so that
 // a dead group with commits shows.
-func (c *client) askCoordinator(ctx context.Context, known *cluster, node int32, ids []string, want wanted, l listing) map[string]group {
-	answers := make(map[string]group, len(ids))
-	served := c.served(ids, answers)
+func (c *client) askCoordinator(ctx context.Context, known *cluster, node int32, ids []string, want wanted, l listing, add func(string, group)) {
+	served := c.served(ids, add)
 	committed := c.fetchCommitted(ctx, known.brokers[node], served, want)
 	described := c.describe(ctx, known, known.brokers[node], c.toDescribe(node, served, l, time.Now()), committed)
 	c.mu.Lock()
@@ -92,14 +90,13 @@ func (c *client) askCoordinator(ctx context.Context, known *cluster, node int32,
 		if read, anew := described[id]; anew {
 			g.description = read
 		}
-		answers[id] = g
+		add(id, g)
 	}
-	return answers
 }
 
 // served returns the groups of the kinds that are read, and adds answers for
 // the others.
-func (c *client) served(ids []string, answers map[string]group) []string {
+func (c *client) served(ids []string, add func(string, group)) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	served := ids[:0]
@@ -112,7 +109,7 @@ func (c *client) served(ids []string, answers map[string]group) []string {
 		}
 		refused := failedGroup(err)
 		refused.kind = kind
-		answers[id] = refused
+		add(id, refused)
 	}
 	return served
 }

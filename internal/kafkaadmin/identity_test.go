@@ -126,7 +126,7 @@ func TestClusterExchangedInACycle(t *testing.T) {
 			client := newClient(life, NewConnection([]string{r.Addr().String()}, "", kafkaauth.Security{}), Options{}.withDefaults())
 			defer client.close()
 			defer end()
-			wanted := []Subscription{{GroupID: "billing", Topics: []string{"orders"}}}
+			wanted := []interest{{GroupID: "billing", Topics: []string{"orders"}}}
 			if got := once(t, client, wanted); got.ClusterID != "first" || got.Topics[0].Partitions[0].End != 4 {
 				t.Fatalf("before the exchange: %+v", got)
 			}
@@ -145,7 +145,7 @@ func TestClusterExchangedInACycle(t *testing.T) {
 }
 
 // once is the sample of one cycle.
-func once(t *testing.T, client *client, wanted []Subscription) kafka.GroupSample {
+func once(t *testing.T, client *client, wanted []interest) kafka.GroupSample {
 	t.Helper()
 	outcomes, _ := client.sample(t.Context(), wanted)
 	return outcomes[0].sample

@@ -39,7 +39,7 @@ type logs struct {
 // for one thing more that is due: log starts, or what the rarer questions need.
 // So a cycle costs two requests a broker, three where somebody reads committed
 // records, whatever there is to find out.
-func (c *client) readLogs(ctx context.Context, known *cluster, subscriptions []Subscription) logs {
+func (c *client) readLogs(ctx context.Context, known *cluster, subscriptions []interest) logs {
 	ctx, cancel := c.step(ctx)
 	defer cancel()
 	began := time.Now()
@@ -57,7 +57,7 @@ func (c *client) readLogs(ctx context.Context, known *cluster, subscriptions []S
 }
 
 // stableTopics are those of which some group reads committed records only.
-func stableTopics(subscriptions []Subscription) map[string]bool {
+func stableTopics(subscriptions []interest) map[string]bool {
 	topics := map[string]bool{}
 	for _, s := range subscriptions {
 		if s.Isolation != kafka.ReadCommitted {

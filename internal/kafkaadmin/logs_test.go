@@ -241,7 +241,7 @@ func TestHoleInTheReportIsNoOffset(t *testing.T) {
 		cluster: known, groups: map[string]group{"billing": {}},
 		logs: logs{book: book, topics: book.open(known, noon), began: noon},
 	}
-	got := r.outcomes([]Subscription{reads("billing", "", "orders", "returns")}, []error{nil})[0].sample
+	got := r.outcomes([]interest{reads("billing", "", "orders", "returns")}, []error{nil})[0].sample
 	if p := got.Topics[0].Partitions[0]; !errors.Is(p.Err, kafka.ErrRejected) || p.Committed != 0 {
 		t.Errorf("a partition that nobody answered for is %+v", p)
 	}
@@ -258,17 +258,17 @@ func TestReadCommittedEndsAtTheOpenTransaction(t *testing.T) {
 
 	samples := r.cycle(committed, uncommitted)
 	first := r.partition(samples[0])
-	if first.End != 3 || first.HighWatermark != 5 || first.OpenSince.IsZero() {
+	if first.End != 3 || first.HighWatermark != 5 || first.Open == nil {
 		t.Errorf("read_committed behind an open transaction: %+v", first)
 	}
-	if p := r.partition(samples[1]); p.End != 5 || p.HighWatermark != 5 || !p.OpenSince.IsZero() {
+	if p := r.partition(samples[1]); p.End != 5 || p.HighWatermark != 5 || p.Open != nil {
 		t.Errorf("read_uncommitted of the same partition: %+v", p)
 	}
-	if again := r.partition(r.cycle(committed)[0]); !again.OpenSince.Equal(first.OpenSince) {
-		t.Errorf("the same transaction is open since %v, and since %v", first.OpenSince, again.OpenSince)
+	if again := r.partition(r.cycle(committed)[0]); again.Open != first.Open {
+		t.Errorf("the same transaction is open since %v, and since %v", first.Open, again.Open)
 	}
 	r.end(open, kgo.TryCommit)
-	if p := r.partition(r.cycle(committed)[0]); p.End != 6 || p.HighWatermark != 6 || !p.OpenSince.IsZero() {
+	if p := r.partition(r.cycle(committed)[0]); p.End != 6 || p.HighWatermark != 6 || p.Open != nil {
 		t.Errorf("after the commit with its marker: %+v", p)
 	}
 	received[*kmsg.ListOffsetsRequest](r)
@@ -307,7 +307,7 @@ func TestLeadersAreAskedForOneThingMore(t *testing.T) {
 	r := newRig(t, kfake.NumBrokers(3), kfake.SeedTopics(6, "orders", "returns"))
 	r.produce("orders", 3, time.Time{})
 	r.produce("returns", 3, time.Time{})
-	s := []Subscription{reads("fast", "", "orders", "returns"), reads("slow", kafka.ReadUncommitted, "orders")}
+	s := []interest{reads("fast", "", "orders", "returns"), reads("slow", kafka.ReadUncommitted, "orders")}
 	var late int
 	for n := range 10 {
 		if n == 1 { // when the ages are due

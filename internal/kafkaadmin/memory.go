@@ -28,6 +28,7 @@ type memory struct {
 	// metadata are the bytes of commit metadata per offset in the last answer,
 	// -1 before the first.
 	metadata int
+	wanted   map[string][]int32 // the partitions that were asked for last
 }
 
 // nobody is the coordinator of a group that nobody is known to coordinate.

@@ -34,9 +34,9 @@ type match struct {
 
 // resolve returns the subscriptions with the topics that their patterns match,
 // and for each why its topics are not known, or not up to date.
-func (c *client) resolve(ctx context.Context, subscriptions []Subscription) ([]Subscription, []error) {
+func (c *client) resolve(ctx context.Context, subscriptions []interest) ([]interest, []error) {
 	errs := make([]error, len(subscriptions))
-	if !slices.ContainsFunc(subscriptions, Subscription.byPattern) || c.invalid != nil {
+	if !slices.ContainsFunc(subscriptions, interest.byPattern) || c.invalid != nil {
 		return subscriptions, errs
 	}
 	c.patterns.mu.Lock()
@@ -52,7 +52,7 @@ func (c *client) resolve(ctx context.Context, subscriptions []Subscription) ([]S
 	return resolved, errs
 }
 
-func (s Subscription) byPattern() bool { return len(s.Topics) == 0 && s.TopicPattern != "" }
+func (s interest) byPattern() bool { return len(s.Topics) == 0 && s.TopicPattern != "" }
 
 // listTopics renews the list if it is due. One that could never be read is due
 // in every cycle.

@@ -13,8 +13,8 @@ import (
 	"github.com/lagrange-operator/lagrange/internal/kafka"
 )
 
-func matching(group, pattern string) Subscription {
-	return Subscription{GroupID: group, TopicPattern: pattern}
+func matching(group, pattern string) interest {
+	return interest{GroupID: group, TopicPattern: pattern}
 }
 
 func namesOf(s kafka.GroupSample) []string {
@@ -93,7 +93,7 @@ func TestTopicsAreListedOnceForAllPatterns(t *testing.T) {
 	if all, _ := everything(r); all != 0 {
 		t.Error("listed all topics, and nobody has a pattern")
 	}
-	both := []Subscription{matching("billing", "ord.*"), matching("shipping", "ret.*"), matching("other", "o.*")}
+	both := []interest{matching("billing", "ord.*"), matching("shipping", "ret.*"), matching("other", "o.*")}
 	r.cycle(both...)
 	r.cycle(append(both, matching("late", "r.*"))...)
 	if all, none := everything(r); all != 1 || none != 0 {
@@ -132,7 +132,7 @@ func TestListingThatCanNotBeAsked(t *testing.T) {
 	r.Close()
 	r.client.patterns.listedAt = time.Time{}
 	for range 2 {
-		if _, err := r.client.sample(t.Context(), []Subscription{s}); err == nil {
+		if _, err := r.client.sample(t.Context(), []interest{s}); err == nil {
 			t.Fatal("a cluster that is gone was sampled")
 		}
 	}

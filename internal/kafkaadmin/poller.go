@@ -236,9 +236,9 @@ func (p *poller) cycle(ctx context.Context, client *client, watches []picked) bo
 		return false
 	}
 	begin := time.Now()
-	subscriptions := make([]Subscription, len(watches))
+	subscriptions := make([]interest, len(watches))
 	for i, w := range watches {
-		subscriptions[i] = w.subscription
+		subscriptions[i] = w.subscription.interest()
 		if w.describe {
 			client.describeSoon(w.subscription.GroupID)
 		}

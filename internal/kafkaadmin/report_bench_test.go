@@ -39,7 +39,7 @@ func BenchmarkReport(b *testing.B) {
 	}
 }
 
-func benchReport(groups, topics, partitions int) (report, share, offsetList, []Subscription) {
+func benchReport(groups, topics, partitions int) (report, share, offsetList, []interest) {
 	known := &cluster{topics: map[string]topic{}, brokers: map[int32]*link{}}
 	ends := &sarama.OffsetResponse{Blocks: map[string]map[int32]*sarama.OffsetResponseBlock{}}
 	for i := range topics {
@@ -57,7 +57,7 @@ func benchReport(groups, topics, partitions int) (report, share, offsetList, []S
 			log.partitions[p].start.note(offset{}, time.Now())
 		}
 	}
-	var subscriptions []Subscription
+	var subscriptions []interest
 	for g := range groups {
 		s := reads(fmt.Sprintf("group-%d", g), kafka.ReadUncommitted)
 		read := commits{blocks: blocks{}}

@@ -63,7 +63,7 @@ func newProducer(t *testing.T, cluster *kfake.Cluster, options ...kgo.Opt) *kgo.
 }
 
 // cycle samples the subscriptions once.
-func (r *rig) cycle(subscriptions ...Subscription) []kafka.GroupSample {
+func (r *rig) cycle(subscriptions ...interest) []kafka.GroupSample {
 	r.t.Helper()
 	outcomes, err := r.client.sample(context.Background(), subscriptions)
 	if err != nil {
@@ -77,7 +77,7 @@ func (r *rig) cycle(subscriptions ...Subscription) []kafka.GroupSample {
 }
 
 // cycles samples until a look at what stands still has been taken in.
-func (r *rig) cycles(subscriptions ...Subscription) []kafka.GroupSample {
+func (r *rig) cycles(subscriptions ...interest) []kafka.GroupSample {
 	r.t.Helper()
 	for range lookAfter + 2 {
 		r.cycle(subscriptions...)
@@ -168,6 +168,6 @@ func (r *rig) answer(key kmsg.Key, with func(kmsg.Response)) (times *atomic.Int6
 	return times
 }
 
-func reads(group string, isolation kafka.Isolation, topics ...string) Subscription {
-	return Subscription{GroupID: group, Topics: topics, Isolation: isolation}
+func reads(group string, isolation kafka.Isolation, topics ...string) interest {
+	return interest{GroupID: group, Topics: topics, Isolation: isolation}
 }

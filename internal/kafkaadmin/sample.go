@@ -24,7 +24,7 @@ type report struct {
 
 // outcomes returns a sample for each subscription. errs say why its topics are
 // not known, or not up to date.
-func (r *report) outcomes(subscriptions []Subscription, errs []error) []outcome {
+func (r *report) outcomes(subscriptions []interest, errs []error) []outcome {
 	r.logs.book.mu.Lock()
 	defer r.logs.book.mu.Unlock()
 	outcomes := make([]outcome, len(subscriptions))
@@ -34,7 +34,7 @@ func (r *report) outcomes(subscriptions []Subscription, errs []error) []outcome 
 	return outcomes
 }
 
-func (r *report) sample(s Subscription, topicsErr error) kafka.GroupSample {
+func (r *report) sample(s interest, topicsErr error) kafka.GroupSample {
 	sample := kafka.GroupSample{GroupID: s.GroupID, ClusterID: r.cluster.id, At: r.at, TopicsErr: topicsErr}
 	if len(s.Topics) == 0 && s.TopicPattern == "" {
 		sample.ConnectionErr = fmt.Errorf("sample group %q: %w: no topics", s.GroupID, kafka.ErrInvalid)
@@ -105,7 +105,7 @@ func (p *partitionLog) fill(s *kafka.PartitionSample, isolation kafka.Isolation,
 	s.Start = min(p.start.offset, s.End)
 	s.HighWatermark = max(p.end.offset, s.End)
 	if isolation == kafka.ReadCommitted {
-		s.OpenSince, s.OpenTransaction = p.held.since, p.held.holder
+		s.Open = p.held.open
 	}
 	position := max(s.Committed, s.Start)
 	if position >= s.End {

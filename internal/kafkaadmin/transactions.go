@@ -22,10 +22,9 @@ const (
 // hold is an open transaction that keeps the last stable offset of a partition
 // where it is.
 type hold struct {
-	at     int64     // the offset, which is the transaction's first
-	since  time.Time // when it was first seen there; zero while nothing is held
-	asked  time.Time // when it was last asked whose it is
-	holder *kafka.Transaction
+	at    int64              // the offset, which is the transaction's first
+	asked time.Time          // when it was last asked whose it is
+	open  *kafka.Transaction // nil while nothing is held; replaced, never changed: samples have it
 }
 
 // note takes in the ends that were asked for at the given time. While one is
@@ -35,16 +34,20 @@ func (h *hold) note(end, stable offset, at time.Time) {
 	case stable.err != nil || end.err != nil:
 	case stable.at >= end.at:
 		*h = hold{}
-	case h.since.IsZero() || h.at != stable.at:
-		*h = hold{at: stable.at, since: at}
+	case h.open == nil || h.at != stable.at:
+		*h = hold{at: stable.at, open: &kafka.Transaction{Since: at, ProducerID: kafka.NoProducer}}
 	}
 }
 
 // due tells whether to ask whose transaction it is. One with a transactional id
 // has been found.
 func (h *hold) due(now time.Time) bool {
-	return !h.since.IsZero() && now.Sub(h.since) >= heldLong && now.Sub(h.asked) >= holderEvery &&
-		(h.holder == nil || h.holder.ID == "")
+	return h.open != nil && h.open.ID == "" && now.Sub(h.open.Since) >= heldLong && now.Sub(h.asked) >= holderEvery
+}
+
+// name says whose transaction it is.
+func (h *hold) name(producer int64, id string) {
+	h.open = &kafka.Transaction{Since: h.open.Since, ID: id, ProducerID: producer}
 }
 
 func (b *logBook) holdsDue(led share, now time.Time) share {
@@ -92,7 +95,7 @@ func (b *logBook) noteProducers(due share, response *sarama.DescribeProducersRes
 			}
 			for _, producer := range p.ActiveProducers {
 				if producer.CurrentTxnStartOffset == held.at {
-					held.holder = &kafka.Transaction{ProducerID: producer.ProducerID}
+					held.name(producer.ProducerID, "")
 					found = append(found, producer.ProducerID)
 				}
 			}
@@ -108,7 +111,7 @@ func (s share) held(topic string, id int32) *hold {
 		if t.log.name != topic || id < 0 || int(id) >= len(t.log.partitions) {
 			continue
 		}
-		if held := &t.log.partitions[id].held; !held.since.IsZero() {
+		if held := &t.log.partitions[id].held; held.open != nil {
 			return held
 		}
 	}
@@ -141,10 +144,10 @@ func (b *logBook) noteNames(due share, names map[int64]string) {
 	for _, t := range due {
 		for _, id := range t.ids {
 			held := &t.log.partitions[id].held
-			if held.holder == nil || names[held.holder.ProducerID] == "" {
+			if held.open == nil || names[held.open.ProducerID] == "" {
 				continue
 			}
-			held.holder = &kafka.Transaction{ID: names[held.holder.ProducerID], ProducerID: held.holder.ProducerID}
+			held.name(held.open.ProducerID, names[held.open.ProducerID])
 		}
 	}
 }

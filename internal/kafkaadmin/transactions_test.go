@@ -12,20 +12,20 @@ import (
 )
 
 // hold opens a transaction and samples until it has been open for long.
-func (r *rig) hold(s Subscription) {
+func (r *rig) hold(s interest) {
 	r.t.Helper()
 	r.begin("payments-7", "orders", 1)
 	r.cycles(s)
 	received[kmsg.Request](r)
-	r.log("orders").held.since = time.Now().Add(-heldLong)
+	r.log("orders").held.open.Since = time.Now().Add(-heldLong)
 }
 
 func TestTransactionOpenForLongIsNamed(t *testing.T) {
 	r := newRig(t, kfake.NumBrokers(3), kfake.SeedTopics(1, "orders"))
 	s := reads("billing", kafka.ReadCommitted, "orders")
 	r.hold(s)
-	if p := r.partition(r.cycle(s)[0]); p.OpenTransaction == nil || p.OpenTransaction.ID != "payments-7" || p.OpenTransaction.ProducerID < 0 {
-		t.Errorf("held back by %v", p.OpenTransaction)
+	if p := r.partition(r.cycle(s)[0]); p.Open == nil || p.Open.ID != "payments-7" || p.Open.ProducerID < 0 {
+		t.Errorf("held back by %v", p.Open)
 	}
 	received[kmsg.Request](r)
 	r.log("orders").held.asked = time.Time{}
@@ -38,7 +38,7 @@ func TestTransactionOpenForLongIsNamed(t *testing.T) {
 func TestYoungTransactionIsNotAskedFor(t *testing.T) {
 	r := newRig(t, kfake.NumBrokers(1), kfake.SeedTopics(1, "orders"))
 	r.begin("payments-7", "orders", 1)
-	if p := r.partition(r.cycles(reads("billing", kafka.ReadCommitted, "orders"))[0]); p.OpenTransaction != nil || p.OpenSince.IsZero() {
+	if p := r.partition(r.cycles(reads("billing", kafka.ReadCommitted, "orders"))[0]); p.Open == nil || p.Open.ProducerID != kafka.NoProducer {
 		t.Errorf("got %+v", p)
 	}
 	if asked := received[*kmsg.DescribeProducersRequest](r); len(asked) > 0 {
@@ -59,7 +59,7 @@ func TestNameThatMayNotBeReadIsLeftOut(t *testing.T) {
 		})
 		r.hold(s)
 		r.cycle(s)
-		if p := r.partition(r.cycle(s)[0]); p.OpenTransaction != nil || p.OpenSince.IsZero() {
+		if p := r.partition(r.cycle(s)[0]); p.Open == nil || p.Open.ProducerID != kafka.NoProducer {
 			t.Errorf("got %+v", p)
 		}
 		if asked.Load() != 1 {
@@ -71,8 +71,8 @@ func TestNameThatMayNotBeReadIsLeftOut(t *testing.T) {
 		s := reads("billing", kafka.ReadCommitted, "orders")
 		r.answer(kmsg.ListTransactions, func(kmsg.Response) {}) // lists none
 		r.hold(s)
-		if p := r.partition(r.cycle(s)[0]); p.OpenTransaction == nil || p.OpenTransaction.ID != "" {
-			t.Errorf("held back by %v, want a producer without a name", p.OpenTransaction)
+		if p := r.partition(r.cycle(s)[0]); p.Open == nil || p.Open.ID != "" || p.Open.ProducerID == kafka.NoProducer {
+			t.Errorf("held back by %v, want a producer without a name", p.Open)
 		}
 	})
 }

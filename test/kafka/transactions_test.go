@@ -26,8 +26,8 @@ var transactionCases = []lagCase{
 		prepare: openTransaction,
 		want:    map[string]reading{"open-committed-0": {Committed: 2, End: 5, Lag: 3}},
 		also: func(sample kafka.GroupSample, _ lag.Group) string {
-			if p := sample.Topics[0].Partitions[0]; p.HighWatermark != 12 || p.OpenSince.IsZero() {
-				return fmt.Sprintf("high watermark %d, open since %v; want 12 and a time", p.HighWatermark, p.OpenSince)
+			if p := sample.Topics[0].Partitions[0]; p.HighWatermark != 12 || p.Open == nil {
+				return fmt.Sprintf("high watermark %d, held back by %v; want 12 and a transaction", p.HighWatermark, p.Open)
 			}
 			return ""
 		},

@@ -157,14 +157,16 @@ func (f *trio) coordinator(t *testing.T, group string) int32 {
 	return node
 }
 
-// groupOf is a group with this prefix that the broker coordinates.
+// groupOf is a group with this prefix that the broker coordinates. A broker that
+// has just come back is not known as a coordinator everywhere at once.
 func (f *trio) groupOf(t *testing.T, prefix string, node int32) string {
 	t.Helper()
-	for i := range 100 {
-		if id := fmt.Sprintf("%s-%d", prefix, i); f.coordinator(t, id) == node {
-			return id
-		}
-	}
-	t.Fatalf("broker %d coordinates no group", node)
-	return ""
+	var id string
+	tried := 0
+	eventually(t, fmt.Sprintf("a group that broker %d coordinates", node), func() bool {
+		id = fmt.Sprintf("%s-%d", prefix, tried%20)
+		tried++
+		return f.coordinator(t, id) == node
+	})
+	return id
 }
