@@ -13,7 +13,9 @@ type GroupSample struct {
 	GroupID string
 	// ClusterID is the Kafka cluster's own id, empty while never learned.
 	ClusterID string
-	// At is when the cycle that produced the sample ended.
+	// At is when the cycle that produced the sample began to read offsets: what
+	// it holds was read then or later. With ConnectionErr it is when that was
+	// known.
 	At time.Time
 	// ConnectionErr is set when no broker could be asked at all; then nothing
 	// else in the sample but GroupID, ClusterID and At is set. It wraps

@@ -102,7 +102,7 @@ func (c *client) keepOnly(addresses []string) {
 // outcome is one subscription's sample. slow tells whether it needs a broker
 // that takes longer to answer than a cycle in a hurry waits.
 type outcome struct {
-	sample kafka.GroupSample
+	sample *kafka.GroupSample // on its own: a sample that is kept for long keeps no others
 	slow   bool
 }
 
@@ -115,12 +115,13 @@ func (c *client) sample(ctx context.Context, subscriptions []interest) ([]outcom
 		return c.unsampled(subscriptions, err), err
 	}
 	opened := c.opened.Load()
+	began := time.Now()
 	groups := c.readGroups(ctx, cluster, c.wantedBy(subscriptions, cluster))
 	logs := c.readLogs(ctx, cluster, subscriptions)
 	if err := c.sameCluster(ctx, cluster, opened); err != nil {
 		return c.unsampled(subscriptions, err), err
 	}
-	report := report{cluster: cluster, groups: groups, logs: logs, at: time.Now()}
+	report := report{cluster: cluster, groups: groups, logs: logs, at: began}
 	outcomes := report.outcomes(subscriptions, topicsErrs)
 	c.meters.refused(outcomes)
 	if slow := c.slowBrokers(cluster); len(slow) > 0 {
@@ -136,7 +137,7 @@ func (c *client) unsampled(subscriptions []interest, err error) []outcome {
 	id, slow := c.lastClusterID(), errors.Is(err, kafka.ErrTimeout)
 	outcomes := make([]outcome, len(subscriptions))
 	for i, s := range subscriptions {
-		outcomes[i] = outcome{kafka.GroupSample{GroupID: s.GroupID, ClusterID: id, At: now, ConnectionErr: err}, slow}
+		outcomes[i] = outcome{&kafka.GroupSample{GroupID: s.GroupID, ClusterID: id, At: now, ConnectionErr: err}, slow}
 	}
 	return outcomes
 }

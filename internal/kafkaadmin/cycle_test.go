@@ -109,7 +109,7 @@ func (c *crowd) sample(t testing.TB, client *client) map[string]int {
 		t.Fatal(err)
 	}
 	for i := range outcomes {
-		for err := range errorsIn(&outcomes[i].sample) {
+		for err := range errorsIn(outcomes[i].sample) {
 			t.Fatalf("group %q: %v", outcomes[i].sample.GroupID, err)
 		}
 		for _, topic := range outcomes[i].sample.Topics {

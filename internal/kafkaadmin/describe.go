@@ -3,6 +3,7 @@ package kafkaadmin
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -78,25 +79,37 @@ func (c *client) learn(answers map[string]description, consumer []string) {
 	}
 }
 
+// describeRequest is how one broker is asked for the descriptions of groups.
+type describeRequest func(context.Context, *link, []string) (map[string]description, error)
+
 // describeEach asks in as few requests as fit.
-func describeEach(ctx context.Context, coordinator *link, ids []string,
-	request func(context.Context, *link, []string) (map[string]description, error),
-) map[string]description {
+func describeEach(ctx context.Context, coordinator *link, ids []string, request describeRequest) map[string]description {
 	answers := make(map[string]description, len(ids))
 	for part := range slices.Chunk(ids, maxGroupsPerRequest) {
-		found, err := request(ctx, coordinator, part)
-		for _, id := range part {
-			read, answered := found[id]
-			if !answered {
-				read.err = cmp.Or(err, errLeftOut)
-			}
-			if read.err != nil {
-				read = describeFailed(id, read.err)
-			}
-			answers[id] = read
-		}
+		describePart(ctx, coordinator, part, request, answers)
 	}
 	return answers
+}
+
+// describePart adds the descriptions to the answers. An answer that is too large
+// is asked for in halves.
+func describePart(ctx context.Context, coordinator *link, part []string, request describeRequest, answers map[string]description) {
+	found, err := request(ctx, coordinator, part)
+	if half := len(part) / 2; half > 0 && errors.Is(err, errTooLarge) {
+		describePart(ctx, coordinator, part[:half], request, answers)
+		describePart(ctx, coordinator, part[half:], request, answers)
+		return
+	}
+	for _, id := range part {
+		read, answered := found[id]
+		if !answered {
+			read.err = cmp.Or(err, errLeftOut)
+		}
+		if read.err != nil {
+			read = describeFailed(id, read.err)
+		}
+		answers[id] = read
+	}
 }
 
 func describeClassic(ctx context.Context, coordinator *link, ids []string) (map[string]description, error) {

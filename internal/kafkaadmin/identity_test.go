@@ -148,5 +148,5 @@ func TestClusterExchangedInACycle(t *testing.T) {
 func once(t *testing.T, client *client, wanted []interest) kafka.GroupSample {
 	t.Helper()
 	outcomes, _ := client.sample(t.Context(), wanted)
-	return outcomes[0].sample
+	return *outcomes[0].sample
 }

@@ -139,7 +139,7 @@ func (c *client) readMore(ctx context.Context, known *cluster, leader *link, led
 		c.readStarts(ctx, leader, due)
 		return
 	}
-	if due := c.book.probesDue(led); len(due) > 0 {
+	if due := c.book.probesDue(led, now); len(due) > 0 {
 		c.probe(ctx, leader, due)
 		return
 	}

@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -52,34 +50,21 @@ func (c *client) locate(ctx context.Context, topics []string) (*cluster, error) 
 	if err != nil {
 		return nil, err
 	}
+	if len(topics) == 0 {
+		response.Topics = nil // nobody reads the one that was asked for
+	}
 	return c.clusterOf(response), nil
 }
 
 // requestTopics creates no topic: sarama leaves it off unless told. An empty
-// list means all topics to sarama, so none at all is another request.
+// list means all topics to sarama, so the offsets' topic stands for none.
 func (c *client) requestTopics(topics []string) metadataRequest {
 	if len(topics) == 0 {
-		return func(b *sarama.Broker) (*sarama.MetadataResponse, error) {
-			return withoutTopics(b.DescribeCluster(sarama.NewDescribeClusterRequest(c.config.Version)))
-		}
+		topics = []string{offsetsTopic}
 	}
 	return func(b *sarama.Broker) (*sarama.MetadataResponse, error) {
 		return b.GetMetadata(sarama.NewMetadataRequest(c.config.Version, topics))
 	}
-}
-
-func withoutTopics(answer *sarama.DescribeClusterResponse, err error) (*sarama.MetadataResponse, error) {
-	if err != nil {
-		return nil, err
-	}
-	if answer.Err != sarama.ErrNoError {
-		return nil, answer.Err
-	}
-	response := &sarama.MetadataResponse{ClusterID: &answer.ClusterID}
-	for _, b := range answer.Brokers {
-		response.AddBroker(net.JoinHostPort(b.Host, strconv.Itoa(int(b.Port))), b.BrokerID)
-	}
-	return response, nil
 }
 
 // requestAllTopics is of what sarama means by an empty list.

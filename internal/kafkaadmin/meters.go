@@ -68,7 +68,7 @@ func (m *meters) refused(outcomes []outcome) {
 		return
 	}
 	for i := range outcomes {
-		for err := range errorsIn(&outcomes[i].sample) {
+		for err := range errorsIn(outcomes[i].sample) {
 			if errors.As(err, new(coded)) && !errors.As(err, new(callFailure)) {
 				m.failed(err)
 			}

@@ -65,10 +65,16 @@ func topicMoved(before, after *kafka.TopicSample) bool {
 		return true
 	}
 	for i := range after.Partitions {
-		b, a := &before.Partitions[i], &after.Partitions[i]
-		if b.Committed != a.Committed || b.End != a.End || b.HighWatermark != a.HighWatermark || (b.Err == nil) != (a.Err == nil) {
+		if partitionMoved(&before.Partitions[i], &after.Partitions[i]) {
 			return true
 		}
 	}
 	return false
+}
+
+// partitionMoved counts what looks find out as well: while there are more to
+// make, as after a start, the pace stays.
+func partitionMoved(before, after *kafka.PartitionSample) bool {
+	return before.Committed != after.Committed || before.End != after.End || before.HighWatermark != after.HighWatermark ||
+		before.Empty != after.Empty || (before.Err == nil) != (after.Err == nil)
 }

@@ -61,6 +61,7 @@ func TestMovedBetween(t *testing.T) {
 		"Commit":        {func(s *kafka.GroupSample) { s.Topics[0].Partitions[0].Committed = 2 }, true},
 		"End":           {func(s *kafka.GroupSample) { s.Topics[0].Partitions[0].End = 3 }, true},
 		"HighWatermark": {func(s *kafka.GroupSample) { s.Topics[0].Partitions[0].HighWatermark = 3 }, true},
+		"Empty":         {func(s *kafka.GroupSample) { s.Topics[0].Partitions[0].Empty = true }, true},
 		"Error":         {func(s *kafka.GroupSample) { s.Topics[0].Partitions[0].Err = errors.New("gone") }, true},
 		"Partitions":    {func(s *kafka.GroupSample) { s.Topics[0].Partitions = nil }, true},
 		"Topic":         {func(s *kafka.GroupSample) { s.Topics[0].ID[0] = 1 }, true},

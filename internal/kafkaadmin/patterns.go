@@ -19,9 +19,10 @@ const listEvery = 30 * time.Second
 // patterns resolves topic patterns. It asks nothing while nobody has one, and
 // one request serves all.
 type patterns struct {
-	mu       sync.Mutex // also held while the list is asked for: who needs it waits
+	mu       sync.Mutex
+	listing  bool // somebody asks for the list: others do with the one that there is
 	listedAt time.Time
-	err      error    // why the last listing failed
+	err      error    // why the last listing failed; errPending while there is none yet
 	names    []string // of the last that did not, sorted; nil before
 	matches  map[string]match
 }
@@ -39,9 +40,9 @@ func (c *client) resolve(ctx context.Context, subscriptions []interest) ([]inter
 	if !slices.ContainsFunc(subscriptions, interest.byPattern) || c.invalid != nil {
 		return subscriptions, errs
 	}
+	c.listTopics(ctx, time.Now())
 	c.patterns.mu.Lock()
 	defer c.patterns.mu.Unlock()
-	c.listTopics(ctx, time.Now())
 	resolved := slices.Clone(subscriptions)
 	for i, s := range subscriptions {
 		if s.byPattern() {
@@ -54,17 +55,45 @@ func (c *client) resolve(ctx context.Context, subscriptions []interest) ([]inter
 
 func (s interest) byPattern() bool { return len(s.Topics) == 0 && s.TopicPattern != "" }
 
-// listTopics renews the list if it is due. One that could never be read is due
-// in every cycle.
+// listTopics renews the list if it is due and nobody else does.
 func (c *client) listTopics(ctx context.Context, now time.Time) {
-	p := &c.patterns
-	if p.names != nil && now.Sub(p.listedAt) < listEvery {
+	if !c.patterns.begin(now) {
 		return
 	}
-	p.listedAt, p.matches = now, map[string]match{}
 	names, err := c.topicNames(ctx)
-	if p.err = err; err == nil {
+	c.patterns.end(names, err, now, hurried(ctx))
+}
+
+// begin tells whether the caller is to ask for the list. One that could never be
+// read is due in every cycle. Until the end, what failed before is no news where
+// a broker was only late.
+func (p *patterns) begin(now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.listing || p.names != nil && now.Sub(p.listedAt) < listEvery {
+		return false
+	}
+	p.listing, p.matches = true, map[string]match{}
+	switch {
+	case p.names == nil:
+		p.err = errPending
+	case late(p.err):
+		p.err = nil
+	}
+	return true
+}
+
+// end takes in a listing that began then. One that was late in a hurry is left
+// to the slow lane, which has the time.
+func (p *patterns) end(names []string, err error, began time.Time, hurried bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.listing, p.matches, p.err = false, map[string]match{}, err
+	if err == nil {
 		p.names = names
+	}
+	if !hurried || !late(err) {
+		p.listedAt = began
 	}
 }
 

@@ -26,6 +26,7 @@ const (
 type poller struct {
 	connection Connection
 	options    Options
+	book       *logBook
 	stop       context.CancelFunc // ends run; does nothing while run was never started
 
 	// Each holds a token while there is something to do at once.
@@ -41,6 +42,7 @@ func newPoller(connection Connection, options Options) *poller {
 	return &poller{
 		connection: connection,
 		options:    options,
+		book:       newLogBook(),
 		stop:       func() {},
 		wakeFast:   make(chan struct{}, 1),
 		wakeSlow:   make(chan struct{}, 1),
@@ -107,6 +109,7 @@ func (p *poller) holds(w *watch) bool {
 // run keeps the lanes going until ctx is done.
 func (p *poller) run(ctx context.Context) {
 	client := newClient(ctx, p.connection, p.options)
+	client.book = p.book
 	defer client.close()
 	var lanes sync.WaitGroup
 	lanes.Go(func() { p.runFast(ctx, client) })
@@ -259,7 +262,7 @@ func (p *poller) cycle(ctx context.Context, client *client, watches []picked) bo
 func (p *poller) publish(hurried bool, watches []picked, samples []outcome) bool {
 	moved := false
 	for i, w := range watches {
-		sample := &samples[i].sample
+		sample := samples[i].sample
 		waits := hurried && incomplete(sample, late)
 		pending := incomplete(sample, pending)
 		p.sort(w.watch, waits, samples[i].slow, pending)

@@ -154,7 +154,8 @@ func (p *Pool) launch(poller *poller) {
 // owner's earlier one. A new or changed subscription is sampled at once; the
 // same one again changes nothing and costs next to nothing. Where only the
 // connection's security is another, as when a password was rotated, the last
-// sample stays the latest until there is a new one.
+// sample stays the latest until there is a new one, and what is known of the
+// logs stays known.
 func (p *Pool) Watch(owner string, subscription Subscription) {
 	subscription = subscription.normalised()
 	p.mu.Lock()
@@ -163,7 +164,11 @@ func (p *Pool) Watch(owner string, subscription Subscription) {
 	if known && old.subscription.equal(subscription) {
 		return
 	}
-	w := &watch{owner: owner, subscription: subscription, poller: p.pollerFor(subscription.Connection)}
+	var before *poller
+	if known {
+		before = old.poller
+	}
+	w := &watch{owner: owner, subscription: subscription, poller: p.pollerFor(subscription.Connection, before)}
 	if known && old.subscription.withoutSecurity().equal(subscription.withoutSecurity()) {
 		w.sample.Store(old.sample.Load())
 	}
@@ -175,8 +180,13 @@ func (p *Pool) Watch(owner string, subscription Subscription) {
 }
 
 func (s Subscription) withoutSecurity() Subscription {
-	s.Connection.Security = kafkaauth.Security{}
+	s.Connection = s.Connection.withoutSecurity()
 	return s
+}
+
+func (c Connection) withoutSecurity() Connection {
+	c.Security = kafkaauth.Security{}
+	return c
 }
 
 // Refresh says that the group is being decided on: it is described and sampled
@@ -216,11 +226,18 @@ func (p *Pool) Latest(owner string) (kafka.GroupSample, bool) {
 	return *sample, true
 }
 
-func (p *Pool) pollerFor(connection Connection) *poller {
+// pollerFor returns the connection's poller. A new one has the book of the
+// owner's poller before, if only the security is another: else each rotation of
+// a password would count markers as lag again, and begin all ages anew. Both
+// write to the book until the last owner has moved.
+func (p *Pool) pollerFor(connection Connection, before *poller) *poller {
 	if poller, known := p.pollers[connection]; known {
 		return poller
 	}
 	poller := newPoller(connection, p.options)
+	if before != nil && before.connection.withoutSecurity() == connection.withoutSecurity() {
+		poller.book = before.book
+	}
 	p.pollers[connection] = poller
 	p.launch(poller)
 	return poller
@@ -248,7 +265,11 @@ func (p *Pool) WatchCluster(owner string, connection Connection) {
 	if known && old.connection == connection {
 		return
 	}
-	w := &clusterWatch{owner: owner, connection: connection, poller: p.pollerFor(connection)}
+	var before *poller
+	if known {
+		before = old.poller
+	}
+	w := &clusterWatch{owner: owner, connection: connection, poller: p.pollerFor(connection, before)}
 	w.poller.look(w)
 	p.clusters[owner] = w
 	if known {

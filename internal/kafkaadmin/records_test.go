@@ -147,29 +147,35 @@ func TestFirstRecordOfOldFormats(t *testing.T) {
 // TestTakeTrustsNothingOnlyWhenAlone guards against a batch that is larger than
 // the room left in an answer: the broker then sends nothing of its partition.
 func TestTakeTrustsNothingOnlyWhenAlone(t *testing.T) {
-	nothing := &sarama.FetchResponseBlock{}
+	nothing, at := &sarama.FetchResponseBlock{}, position{from: 90, end: 100}
 	tail := watched(90, 100)
-	tail.take(90, nothing, looks{}, noon)
-	if tail.isEmpty(90, 100) || !tail.alone || !tail.due(cycleAt(20)) {
-		t.Fatalf("nothing among others: %+v", tail)
+	for _, how := range []care{among, alone} {
+		tail.take(at, nothing, looks{care: how}, noon)
+		if tail.isEmpty(90, 100) || tail.care != how+1 || !tail.due(cycleAt(20)) {
+			t.Fatalf("nothing, with care %d: %+v", how, tail)
+		}
 	}
-	tail.take(90, nothing, looks{alone: true}, noon)
+	tail.take(at, nothing, looks{care: patient}, noon)
 	if !tail.isEmpty(90, 100) {
-		t.Errorf("nothing, asked alone: %+v", tail)
-	}
-
-	tail = watched(90, 100)
-	tail.take(90, nil, looks{}, noon)
-	if tail.isEmpty(90, 100) || tail.due(noon) || !tail.due(noon.Add(lookRetry)) {
-		t.Errorf("no answer at all: %+v", tail)
+		t.Errorf("nothing, asked with patience: %+v", tail)
 	}
 	cut := &sarama.FetchResponseBlock{RecordsSet: []*sarama.Records{{RecordBatch: partial()}}}
 	tail = watched(90, 100)
-	if tail.take(90, cut, looks{}, noon); !tail.alone || tail.record != 0 {
+	if tail.take(at, cut, looks{}, noon); tail.care != alone || tail.record != 0 {
 		t.Errorf("half a batch among others: %+v", tail)
 	}
-	tail.take(90, cut, looks{alone: true}, noon)
+	tail.take(at, cut, looks{care: alone}, noon)
 	if tail.isEmpty(90, 100) || tail.due(cycleAt(20)) {
 		t.Errorf("half a batch even alone counts as a record: %+v", tail)
+	}
+}
+
+// TestTakeIsOfTheEndAskedFor has records come while a fetch is under way.
+func TestTakeIsOfTheEndAskedFor(t *testing.T) {
+	tail := watched(90, 100)
+	tail.sight(90, 105, cycleAt(lookAfter))
+	tail.take(position{from: 90, end: 100}, &sarama.FetchResponseBlock{}, looks{care: patient}, noon)
+	if tail.isEmpty(90, 105) || tail.next() != 100 {
+		t.Errorf("nothing up to 100 is no word of 105: %+v", tail)
 	}
 }

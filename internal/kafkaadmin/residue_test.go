@@ -165,7 +165,43 @@ func TestFetchThatFailsHarmsNothingElse(t *testing.T) {
 		}
 	}
 	if fetches.Load() != 1 {
-		t.Errorf("%d fetches of what can't be read, want one in %v", fetches.Load(), lookRetry)
+		t.Errorf("%d fetches of what can't be read, want one in %v", fetches.Load(), longRespite)
+	}
+}
+
+// TestDamagedBatchHidesNoNeighbour has one damaged batch among partitions with
+// records. Their one answer can't be decoded.
+func TestDamagedBatchHidesNoNeighbour(t *testing.T) {
+	const partitions, damaged = 3, 1
+	r := newRig(t, kfake.NumBrokers(1), kfake.SeedTopics(partitions, "orders"))
+	producer := newProducer(t, r.Cluster)
+	for p := range int32(partitions) {
+		if err := producer.ProduceSync(t.Context(), &kgo.Record{Topic: "orders", Partition: p, Value: []byte("x")}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.ControlKey(int16(kmsg.Fetch), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		r.KeepControl()
+		for _, asked := range request.(*kmsg.FetchRequest).Topics[0].Partitions {
+			if asked.Partition == damaged {
+				partition := kmsg.FetchResponseTopicPartition{Partition: damaged, RecordBatches: damagedBatch()}
+				response := request.ResponseKind().(*kmsg.FetchResponse)
+				response.Topics = []kmsg.FetchResponseTopic{{Topic: "orders", Partitions: []kmsg.FetchResponseTopicPartition{partition}}}
+				return response, nil, true
+			}
+		}
+		return nil, nil, false
+	})
+	s := reads("billing", "", "orders")
+	r.cycles(s)
+	for range partitions {
+		r.cycle(s)
+	}
+	for p := range r.client.book.topics["orders"].partitions {
+		tail := &r.client.book.topics["orders"].partitions[p].tails[0]
+		if found := tail.record == 1; found == (p == damaged) || tail.due(time.Now()) {
+			t.Errorf("partition %d: %+v", p, tail)
+		}
 	}
 }
 

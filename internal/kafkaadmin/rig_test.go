@@ -71,7 +71,7 @@ func (r *rig) cycle(subscriptions ...interest) []kafka.GroupSample {
 	}
 	samples := make([]kafka.GroupSample, len(outcomes))
 	for i, o := range outcomes {
-		samples[i] = o.sample
+		samples[i] = *o.sample
 	}
 	return samples
 }

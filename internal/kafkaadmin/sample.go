@@ -18,7 +18,7 @@ type report struct {
 	cluster *cluster
 	groups  map[string]group
 	logs    logs
-	at      time.Time
+	at      time.Time               // when the cycle began to read offsets
 	scratch []kafka.PartitionSample // of the topic being sampled
 }
 
@@ -29,7 +29,8 @@ func (r *report) outcomes(subscriptions []interest, errs []error) []outcome {
 	defer r.logs.book.mu.Unlock()
 	outcomes := make([]outcome, len(subscriptions))
 	for i, s := range subscriptions {
-		outcomes[i].sample = r.sample(s, errs[i])
+		sample := r.sample(s, errs[i])
+		outcomes[i].sample = &sample
 	}
 	return outcomes
 }

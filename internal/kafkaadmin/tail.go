@@ -29,8 +29,8 @@ type tail struct {
 	recorded time.Time
 	empty    span // known to hold no record; it ends at the end when it was last looked at
 	looked   span // the same, of a look that has not come as far as empty yet
-	alone    bool // the next fetch is to be of this partition only
-	retry    time.Time
+	care     care // of the next fetch
+	respite  respite
 }
 
 // span are the offsets from from up to to, which is not part of it.
@@ -54,7 +54,7 @@ func (t *tail) sight(position, end int64, cycle time.Time) {
 		}
 	case position > t.position, end != t.end, cycle.Sub(t.seen) > watchedFor:
 		t.position, t.end, t.sightings, t.seen = position, end, 1, cycle
-		t.alone = false
+		t.care = among
 	}
 }
 
@@ -68,7 +68,7 @@ func (t *tail) known(position, end int64, now time.Time) bool {
 
 // due tells whether the position being watched is to be looked at.
 func (t *tail) due(now time.Time) bool {
-	return t.sightings >= lookAfter && !now.Before(t.retry) && !t.known(t.position, t.end, now)
+	return t.sightings >= lookAfter && !t.respite.lasts(now) && !t.known(t.position, t.end, now)
 }
 
 // next is from where to fetch: behind what is known of the position already.
@@ -86,7 +86,7 @@ func (t *tail) next() int64 {
 // learn takes in a fetch from the offset that next gave: it found no record
 // below to, and one at to if found.
 func (t *tail) learn(from, to int64, found bool, now time.Time) {
-	t.alone = false
+	t.care, t.respite = among, respite{}
 	if found {
 		t.record, t.recorded = max(t.record, to+1), now
 	}

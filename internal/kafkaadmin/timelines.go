@@ -19,30 +19,38 @@ const (
 )
 
 // probeState is how far the look-up for a partition's timeline is. Each
-// partition has one.
-type probeState int8
+// partition has one that succeeds.
+type probeState struct {
+	step    probeStep
+	respite respite
+}
+
+type probeStep int8
 
 const (
-	probeUnneeded probeState = iota // nobody lags behind what the timeline knows
+	probeUnneeded probeStep = iota // nobody lags behind what the timeline knows
 	probeWanted
 	probeDone
 )
 
 // wantProbe asks for the look-up if there was none.
 func (p *partitionLog) wantProbe() {
-	if p.probe == probeUnneeded {
-		p.probe = probeWanted
+	if p.probe.step == probeUnneeded {
+		p.probe.step = probeWanted
 	}
 }
 
-func (b *logBook) probesDue(led share) share {
+func (b *logBook) probesDue(led share, now time.Time) share {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return led.pick(maxProbed, func(p *partitionLog) bool { return p.probe == probeWanted })
+	return led.pick(maxProbed, func(p *partitionLog) bool {
+		return p.probe.step == probeWanted && !p.probe.respite.lasts(now)
+	})
 }
 
 func (c *client) probe(ctx context.Context, leader *link, due share) {
-	back := time.Now().Add(-probeBack)
+	now := time.Now()
+	back := now.Add(-probeBack)
 	found := c.listOffsets(ctx, leader, due, back.UnixMilli(), sarama.ReadUncommitted)
 	c.book.mu.Lock()
 	defer c.book.mu.Unlock()
@@ -50,10 +58,13 @@ func (c *client) probe(ctx context.Context, leader *link, due share) {
 		records := found.of(t.log.name, "record by time")
 		for _, id := range t.ids {
 			p := &t.log.partitions[id]
-			p.probe = probeDone
-			if block, err := records.block(id); err == nil {
-				p.seed(block, back)
+			block, err := records.block(id)
+			if err != nil {
+				p.probe.respite.fail(now)
+				continue
 			}
+			p.probe.step = probeDone
+			p.seed(block, back)
 		}
 	}
 }

@@ -1,9 +1,11 @@
 package kafkaadmin
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -86,5 +88,41 @@ func TestNoLookUpWithoutLag(t *testing.T) {
 	r.cycle(s)
 	if counts := byKind(received[*kmsg.ListOffsetsRequest](r)); counts["time"] != 0 {
 		t.Error("asked by time what the reads of the end told")
+	}
+}
+
+// TestLookUpThatFailsIsMadeAgain has a partition's leader move.
+func TestLookUpThatFailsIsMadeAgain(t *testing.T) {
+	r := newRig(t, kfake.NumBrokers(1), kfake.SeedTopics(1, "orders"))
+	r.produce("orders", 2, time.Now().Add(-5*time.Minute))
+	var (
+		refuse  atomic.Bool
+		refused atomic.Int64
+	)
+	refuse.Store(true)
+	r.ControlKey(int16(kmsg.ListOffsets), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		r.KeepControl()
+		asked := request.(*kmsg.ListOffsetsRequest)
+		if !refuse.Load() || asked.Topics[0].Partitions[0].Timestamp < 0 {
+			return nil, nil, false
+		}
+		refused.Add(1)
+		response := request.ResponseKind().(*kmsg.ListOffsetsResponse)
+		partition := kmsg.NewListOffsetsResponseTopicPartition()
+		partition.ErrorCode = kerr.NotLeaderForPartition.Code
+		response.Topics = []kmsg.ListOffsetsResponseTopic{{Topic: "orders", Partitions: []kmsg.ListOffsetsResponseTopicPartition{partition}}}
+		return response, nil, true
+	})
+	s := reads("billing", "", "orders")
+	r.cycles(s)
+	probe := &r.log("orders").probe
+	if refused.Load() != 1 || probe.step != probeWanted {
+		t.Fatalf("asked by time %d times within %v, want once, and later again: %+v", refused.Load(), shortRespite, probe)
+	}
+	refuse.Store(false)
+	probe.respite.until = time.Now()
+	r.cycle(s)
+	if got := r.partition(r.cycle(s)[0]).Appended; probe.step != probeDone || time.Since(got.At) < 4*time.Minute {
+		t.Errorf("after a second look-up: %+v, %+v", got, probe)
 	}
 }
