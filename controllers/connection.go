@@ -53,7 +53,7 @@ func (h *heldConnection) renew(spec v1alpha1.KafkaConnectionSpec, now resolved, 
 
 // resolveFor resolves the spec for a user of the credentials into what is held.
 func (c *Credentials) resolveFor(ctx context.Context, user credentialUser, spec v1alpha1.KafkaConnectionSpec, ambient bool, h *heldConnection) {
-	now, refs, problem := resolve(spec, user.key.Namespace, ambient, c.readerOf(ctx))
+	now, refs, problem := resolve(spec, user.key.Namespace, ambient, c.readerOf(ctx), h.files)
 	c.keep(user, refs)
 	h.renew(spec, now, problem, c.clock().Now())
 }
@@ -110,6 +110,18 @@ func (h heldConnection) blame(err error) string {
 func credentialsFailed(err error) bool {
 	var field *kafkaauth.FieldError
 	return errors.Is(err, kafka.ErrAuthentication) || errors.As(err, &field)
+}
+
+// credentialsRefused tells whether any part of a sample failed for want of other
+// credentials. A broker that takes no new login fails its own share alone: the
+// others still serve the connections that they have.
+func credentialsRefused(sample kafka.GroupSample) bool {
+	if credentialsFailed(sample.ConnectionErr) || credentialsFailed(sample.StateErr) || credentialsFailed(sample.TopicsErr) {
+		return true
+	}
+	return slices.ContainsFunc(sample.Topics, func(t kafka.TopicSample) bool {
+		return credentialsFailed(t.Err) || slices.ContainsFunc(t.Partitions, func(p kafka.PartitionSample) bool { return credentialsFailed(p.Err) })
+	})
 }
 
 // originsOf are the keys that the field, or the fields below it, came from.

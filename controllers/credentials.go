@@ -112,14 +112,7 @@ func (c *Credentials) onChange(kind string, tell func(types.NamespacedName)) {
 // get is the object's data as last read; what was never read is read now.
 func (c *Credentials) get(ctx context.Context, ref objectRef) (map[string]string, error) {
 	c.mu.Lock()
-	held, known := c.objects[ref]
-	if !known {
-		if c.objects == nil {
-			c.objects = map[objectRef]*heldObject{}
-		}
-		held = &heldObject{}
-		c.objects[ref] = held
-	}
+	held := c.hold(ref)
 	unread := held.readAt.IsZero()
 	c.mu.Unlock()
 	if unread {
@@ -150,6 +143,22 @@ func (c *Credentials) keep(user credentialUser, refs []objectRef) {
 			delete(c.objects, ref)
 		}
 	}
+	for _, ref := range refs {
+		c.hold(ref)
+	}
+}
+
+// hold is what is held of the object, not read yet if it is new. The last user
+// of an object may go between another's get and keep and take it along: then it
+// is held anew, and read with the next tick. The caller holds the lock.
+func (c *Credentials) hold(ref objectRef) *heldObject {
+	if c.objects == nil {
+		c.objects = map[objectRef]*heldObject{}
+	}
+	if c.objects[ref] == nil {
+		c.objects[ref] = &heldObject{}
+	}
+	return c.objects[ref]
 }
 
 // usersOf are the users of an object. The caller holds the lock.

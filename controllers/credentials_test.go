@@ -131,6 +131,25 @@ func TestCredentialsDropped(t *testing.T) {
 	}
 }
 
+// TestCredentialsTaken: the last user goes while another one has just read the
+// object and not yet said that it keeps it: it is read on for that one.
+func TestCredentialsTaken(t *testing.T) {
+	c, v, clock, told := watched(t)
+	passwordOf(t, c)
+	c.keep(orders, []objectRef{userSecret})
+	passwordOf(t, c) // for returns
+	c.keep(orders, nil)
+	c.keep(returns, []objectRef{userSecret})
+	c.readDue(context.Background())
+	v.set("2", map[string]string{"password": "new"})
+	clock.Step(25 * time.Second)
+	*told = nil
+	c.readDue(context.Background())
+	if len(*told) != 1 || (*told)[0] != "returns" {
+		t.Errorf("told %v of the change, want returns", *told)
+	}
+}
+
 // TestCredentialsSuspect: a refused login has them read again at once, but not
 // again and again.
 func TestCredentialsSuspect(t *testing.T) {

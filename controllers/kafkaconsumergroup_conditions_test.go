@@ -301,4 +301,8 @@ func TestForeignMembers(t *testing.T) {
 	if want := []string{"orders-canary-1-x", "laptop"}; !slices.Equal(foreign, want) {
 		t.Errorf("foreign members %v, want %v", foreign, want)
 	}
+	seen.cluster.changed = &blocked{}
+	if got := foreignMembers(seen); len(got) != 0 {
+		t.Errorf("foreign members %v of another cluster's group, want none", got)
+	}
 }

@@ -169,7 +169,7 @@ func (r *KafkaConsumerGroupReconciler) OnSample(owner string) {
 	if held.take(sample) {
 		r.wakeups.wake(key)
 	}
-	if credentialsFailed(sample.ConnectionErr) {
+	if credentialsRefused(sample) {
 		r.Credentials.suspect(credentialUser{groupKind, key})
 	}
 }

@@ -330,8 +330,9 @@ func truncated(generateName string) string { return generateName[:min(len(genera
 // foreignMembers are members of a settled group that are no workers of ours, by
 // neither client id nor address. A worker that has just gone is still a member
 // in the sample: its client id begins with the name of a ReplicaSet of ours.
+// Another cluster's members are nobody's business here.
 func foreignMembers(seen groupSnapshot) []kafka.Member {
-	if !seen.sampled || seen.sample.State != kafka.StateStable || len(seen.pods) == 0 {
+	if !seen.sampled || seen.cluster.changed != nil || seen.sample.State != kafka.StateStable || len(seen.pods) == 0 {
 		return nil
 	}
 	return slices.DeleteFunc(slices.Clone(seen.sample.Members), func(m kafka.Member) bool {

@@ -22,14 +22,14 @@ func init() { metrics.Registry.MustRegister(statusWrites) }
 // The metrics of a group, read at the scrape from the sample that decision and
 // status were last given, or a newer one.
 var (
-	descLag       = groupDesc("lag_messages", "Lag in messages over the partitions that are known.")
+	descLag       = groupDesc("lag_messages", "Lag in messages over the partitions that are known; absent while none is.")
 	descBehind    = groupDesc("lag_seconds", "Age of the oldest message that is not consumed; absent while not known.")
 	descAtLeast   = groupDesc("lag_seconds_at_least", "1 if the message is older than lag_seconds says, which is then all that is known.")
 	descUnknown   = groupDesc("lag_unknown", "Number of partitions and topics whose lag is unknown; 1 while nothing is known.")
 	descProduced  = groupDesc("produced_per_second", "Messages a second written to the group's topics, over the last minute or so; absent while not known.")
 	descConsumed  = groupDesc("consumed_per_second", "Messages a second that the group commits, over the last minute or so; absent while not known.")
 	descHealth    = groupDesc("partitions", "Partitions by verdict; verdicts that no partition has are left out.", "health")
-	descStuck     = groupDesc("stuck_partitions", "Partitions that are Stalled, Stopped or Rewound; 0 for a group that is meant to have no workers.")
+	descStuck     = groupDesc("stuck_partitions", "Partitions that are Stalled or Stopped; 0 for a group that is meant to have no workers.")
 	descSampledAt = groupDesc("sample_timestamp_seconds", "When the sample in use was taken.")
 	descDesired   = groupDesc("desired_replicas", "Workers asked for.")
 	descAvailable = groupDesc("available_replicas", "Workers available.")
@@ -143,8 +143,9 @@ func (g groupMetrics) numbers(n groupNumbers, latest view) {
 // stays while no broker answers.
 func (g groupMetrics) sample(v view) {
 	g.send(descSampledAt, float64(v.sample.At.UnixMilli())/1000)
-	messages, _ := v.lag.Known()
-	g.send(descLag, float64(messages))
+	if messages, _ := v.lag.Known(); anyKnown(v.lag) {
+		g.send(descLag, float64(messages))
+	}
 	if age := v.lag.Behind(); age.Known {
 		g.send(descBehind, age.Duration.Seconds())
 		g.send(descAtLeast, number(age.AtLeast))
@@ -162,6 +163,14 @@ func (g groupMetrics) sample(v view) {
 	for health, count := range countHealth(v.lag) {
 		g.send(descHealth, float64(count), health)
 	}
+}
+
+// anyKnown tells whether the lag of at least one partition is known. The sum
+// over none is 0, which would look like a group that has caught up.
+func anyKnown(l lag.Group) bool {
+	return slices.ContainsFunc(l.Topics, func(t lag.Topic) bool {
+		return slices.ContainsFunc(t.Partitions, func(p lag.Partition) bool { return p.Err == nil })
+	})
 }
 
 func number(b bool) float64 {

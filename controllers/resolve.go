@@ -64,15 +64,19 @@ type resolver struct {
 	namespace string
 	read      reader
 	ambient   bool // the manager's own cloud identity may be used
+	inUse     map[string]keyRef
 	refs      []objectRef
 	out       resolved
 	problem   *problem
 }
 
 // resolve fills in what the spec names. refs are all objects that were looked
-// at, also when it failed.
-func resolve(spec v1alpha1.KafkaConnectionSpec, namespace string, ambient bool, read reader) (resolved, []objectRef, *problem) {
-	r := resolver{namespace: namespace, read: read, ambient: ambient}
+// at, also when it failed. inUse are the files of the last resolution: where one
+// of several keys may be meant, the one in use stays while it has content.
+func resolve(
+	spec v1alpha1.KafkaConnectionSpec, namespace string, ambient bool, read reader, inUse map[string]keyRef,
+) (resolved, []objectRef, *problem) {
+	r := resolver{namespace: namespace, read: read, ambient: ambient, inUse: inUse}
 	r.out = resolved{clusterID: spec.ClusterID, files: map[string]keyRef{}, origins: map[string]keyRef{}}
 	servers := make([]string, 0, len(spec.BootstrapServers))
 	for _, s := range spec.BootstrapServers {
@@ -114,10 +118,11 @@ func (r *resolver) data(object objectRef) map[string]string {
 
 // value is the content of the first of the keys that the object has. It is
 // remembered as what the field of the Security was made of, and as what the
-// workers find in the file.
+// workers find in the file. The key that the file has now comes first: it is
+// part of the pod template, so that another one would roll all pods.
 func (r *resolver) value(field, file string, object objectRef, keys ...string) (content, path string) {
 	data := r.data(object)
-	for _, key := range keys {
+	for _, key := range inUseFirst(keys, r.inUse[file], object) {
 		if content = data[key]; content != "" {
 			from := keyRef{object, key}
 			r.out.origins[field], r.out.files[file] = from, from
@@ -126,6 +131,13 @@ func (r *resolver) value(field, file string, object objectRef, keys ...string) (
 	}
 	r.fail(v1alpha1.ReasonCredentialsMissing, "%s has no key %s with content", object, quotedList(keys))
 	return "", ""
+}
+
+func inUseFirst(keys []string, inUse keyRef, object objectRef) []string {
+	if inUse.object != object || !slices.Contains(keys, inUse.key) {
+		return keys
+	}
+	return append([]string{inUse.key}, keys...)
 }
 
 // quotedList is `"a"`, or `"a" or "b"`.

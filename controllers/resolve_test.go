@@ -107,7 +107,7 @@ func TestResolve(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			got, _, problem := resolve(tc.spec, "shop", tc.ambient, shelf(secrets))
+			got, _, problem := resolve(tc.spec, "shop", tc.ambient, shelf(secrets), nil)
 			if problem != nil {
 				t.Fatal(problem)
 			}
@@ -149,7 +149,7 @@ func TestResolveBinding(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			spec := v1alpha1.KafkaConnectionSpec{ServiceBinding: &v1alpha1.ServiceBinding{SecretName: "binding"}}
-			got, refs, problem := resolve(spec, "shop", false, shelf(map[string]map[string]string{"binding": tc.data}))
+			got, refs, problem := resolve(spec, "shop", false, shelf(map[string]map[string]string{"binding": tc.data}), nil)
 			if len(refs) != 1 || refs[0] != (objectRef{secretKind, "shop", "binding"}) {
 				t.Errorf("%s: %v were read", tc.reason, refs)
 			}
@@ -161,6 +161,43 @@ func TestResolveBinding(t *testing.T) {
 			}
 			if problem != nil || got.connection.Security.TLS.Enabled != tc.tls || got.connection.Security.SASL.Mechanism != tc.sasl {
 				t.Errorf("%s: %v, %v", tc.reason, got.connection.Security, problem)
+			}
+		})
+	}
+}
+
+// TestResolveKeepsKey: the key is part of the pod template, so a rotation that
+// adds the other one rolls no pod.
+func TestResolveKeepsKey(t *testing.T) {
+	sasl := func(secret, key string) v1alpha1.KafkaConnectionSpec {
+		return specOf(nil, &v1alpha1.SASLSpec{Mechanism: v1alpha1.SASLPlain, SecretRef: &v1alpha1.PasswordReference{
+			Name: v1alpha1.ObjectName(secret), UsernameKey: v1alpha1.DataKey(key), PasswordKey: "password"}})
+	}
+	certificate := specOf(&v1alpha1.TLSSpec{Certificate: &v1alpha1.ClientCertificate{SecretName: "user"}}, nil)
+	password := map[string]string{"user": "u2", "password": "p"}
+	cases := map[string]struct {
+		reason        string
+		before, after v1alpha1.KafkaConnectionSpec
+		old, new      map[string]string
+		file, want    string
+	}{
+		"Username": {"the one in use stays", sasl("user", ""), sasl("user", ""), password, map[string]string{"username": "u1", "user": "u3", "password": "p"}, "username", "user"},
+		"Gone":     {"it is no longer there", sasl("user", ""), sasl("user", ""), password, map[string]string{"username": "u1", "password": "p"}, "username", "username"},
+		"Empty":    {"it has no content", sasl("user", ""), sasl("user", ""), password, map[string]string{"username": "u1", "user": "", "password": "p"}, "username", "username"},
+		"Named":    {"somebody says which", sasl("user", ""), sasl("user", "username"), password, map[string]string{"username": "u1", "user": "u3", "password": "p"}, "username", "username"},
+		"Other":    {"another Secret's key says nothing", sasl("user", ""), sasl("second", ""), password, map[string]string{"username": "u1", "user": "u3", "password": "p"}, "username", "username"},
+		"Certificate": {"the same of certificates", certificate, certificate, map[string]string{"user.crt": "C", "user.key": "K"},
+			map[string]string{"tls.crt": "C1", "tls.key": "K1", "user.crt": "C2", "user.key": "K2"}, "tls.crt", "user.crt"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			before, _, problem := resolve(tc.before, "shop", false, shelf(map[string]map[string]string{"user": tc.old}), nil)
+			if problem != nil {
+				t.Fatal(problem)
+			}
+			after, _, problem := resolve(tc.after, "shop", false, shelf(map[string]map[string]string{"user": tc.new, "second": tc.new}), before.files)
+			if problem != nil || after.files[tc.file].key != tc.want {
+				t.Errorf("%s: %v, %v, want %q", tc.reason, after.files, problem, tc.want)
 			}
 		})
 	}
@@ -195,6 +232,34 @@ func TestBlame(t *testing.T) {
 			}
 			if strings.Contains(got, tc.not) {
 				t.Errorf("%s: %q, want no %q in it", tc.reason, got, tc.not)
+			}
+		})
+	}
+}
+
+// TestCredentialsRefused: one broker that refuses them is enough to look for newer ones.
+func TestCredentialsRefused(t *testing.T) {
+	refused, away := fmt.Errorf("connect: %w", kafka.ErrAuthentication), fmt.Errorf("connect: %w", kafka.ErrUnreachable)
+	partition := func(err error) kafka.GroupSample {
+		return kafka.GroupSample{Topics: []kafka.TopicSample{{Partitions: []kafka.PartitionSample{{}, {Partition: 1, Err: err}}}}}
+	}
+	cases := map[string]struct {
+		sample kafka.GroupSample
+		want   bool
+	}{
+		"None":        {partition(nil), false},
+		"Away":        {partition(away), false},
+		"Unreachable": {kafka.GroupSample{ConnectionErr: away}, false},
+		"Connection":  {kafka.GroupSample{ConnectionErr: refused}, true},
+		"State":       {kafka.GroupSample{StateErr: refused}, true},
+		"Pattern":     {kafka.GroupSample{TopicsErr: refused}, true},
+		"Topic":       {kafka.GroupSample{Topics: []kafka.TopicSample{{}, {Err: refused}}}, true},
+		"Partition":   {partition(refused), true},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := credentialsRefused(tc.sample); got != tc.want {
+				t.Errorf("%v, want %v", got, tc.want)
 			}
 		})
 	}

@@ -46,6 +46,8 @@ func namesOf(partitions []v1alpha1.StuckPartition) []string {
 }
 
 func TestSetStuck(t *testing.T) {
+	rewound := stuckGroup(3)
+	rewound.Topics[0].Partitions[1].Health = lag.HealthRewound
 	named := []v1alpha1.StuckPartition{{Topic: "orders", Partition: 1, Health: "Stalled"}}
 	cases := map[string]struct {
 		reason  string
@@ -59,6 +61,7 @@ func TestSetStuck(t *testing.T) {
 		"WorstFirst": {"most lag first", stuckGroup(3, 0, 2), nil, 1, nil, []string{"orders-2", "orders-0"}},
 		"NamedFirst": {"what was named stays named beside ten worse ones", stuckGroup(20, numbersFrom(0, 20)...), named, 1, nil,
 			[]string{"orders-1", "orders-19", "orders-18", "orders-17", "orders-16", "orders-15", "orders-14", "orders-13", "orders-12", "orders-11"}},
+		"Rewound":   {"a replay gets on, however far it has to go", rewound, nil, 1, nil, nil},
 		"NoWorkers": {"a group that is meant to have none is not stuck", stuckGroup(3, 0, 1), named, 0, nil, nil},
 		"Unknown":   {"not knowing is no recovery", stuckGroup(3), named, 1, &unknown{}, []string{"orders-1"}},
 	}

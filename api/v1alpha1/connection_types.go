@@ -13,9 +13,9 @@ type Connection struct {
 	// +optional
 	BootstrapServers []BootstrapServer `json:"bootstrapServers,omitempty"`
 
-	// version is the oldest Kafka version among the brokers, such as "3.6.0": it chooses the requests that are
-	// spoken. Without it Lagrange speaks 3.0.0, the oldest that is supported and enough for all it does, and workers
-	// what they choose (3.6.0 on the Go runtime, less with an older broker).
+	// version is the newest Kafka version to speak, such as "3.6.0". It need not be set: each broker is asked what it
+	// speaks, and nothing newer is sent to it. It is a cap, for brokers, or what stands before them, that claim to
+	// speak more than they do. Default: 4.2.0 for Lagrange; for workers what they choose (3.6.0 on the Go runtime).
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([3-9]|[1-9][0-9])[.][0-9]{1,3}[.][0-9]{1,3}$')",message="version must be a Kafka version of 3.0.0 or newer in three parts, such as 3.6.0"
 	// +kubebuilder:validation:MaxLength=16
 	// +optional

@@ -75,7 +75,7 @@ type KafkaConsumerGroupStatus struct {
 	// +optional
 	WorstPartitions []PartitionStatus `json:"worstPartitions,omitempty"`
 
-	// stuckPartitions are partitions on which work waits and is not done, the worst first, at most ten.
+	// stuckPartitions are partitions on which work waits and commits stand still, the worst first, at most ten.
 	// +listType=atomic
 	// +optional
 	StuckPartitions []StuckPartition `json:"stuckPartitions,omitempty"`
@@ -169,13 +169,13 @@ type PartitionStatus struct {
 	Owner string `json:"owner,omitempty"`
 }
 
-// StuckPartition is a partition on which work waits and is not done.
+// StuckPartition is a partition on which work waits and commits stand still.
 type StuckPartition struct {
 	// topic is the topic that it belongs to.
 	Topic string `json:"topic"`
 	// partition is its number in the topic.
 	Partition int32 `json:"partition"`
-	// health is Stalled, Stopped or Rewound.
+	// health is Stalled or Stopped.
 	Health string `json:"health"`
 	// since is since when it has been so.
 	Since metav1.Time `json:"since"`

@@ -49,8 +49,9 @@ var bySeverity = []Health{
 
 func (h Health) severity() verdict { return verdict(slices.Index(bySeverity, h)) }
 
-// Stuck tells whether the commit is not getting on: Stopped, Stalled or Rewound.
-func (h Health) Stuck() bool { return h.severity() >= verdictRewound }
+// Stuck tells whether the commit stands still with work behind it: Stopped or
+// Stalled. Rewound is not: its commits move, be it through a replay on purpose.
+func (h Health) Stuck() bool { return h.severity() >= verdictStalled }
 
 // judge gives the record its verdict, by the first rule that holds.
 func (r *record) judge(l *look, now *current) {
@@ -98,8 +99,8 @@ func (g Group) Health() Health {
 	return bySeverity[worst]
 }
 
-// Stuck are the partitions that are Stopped, Stalled or Rewound, in this order,
-// and those with the most lag first.
+// Stuck are the partitions that are Stopped or Stalled, in this order, and those
+// with the most lag first.
 func (g Group) Stuck() []Partition {
 	stuck := g.where(func(p *Partition) bool { return p.Health.Stuck() })
 	slices.SortFunc(stuck, func(a, b Partition) int {
