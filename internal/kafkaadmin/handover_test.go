@@ -143,7 +143,7 @@ func TestListingLeavesTheOtherLane(t *testing.T) {
 		once := sync.OnceFunc(func() { close(asked) })
 		r.ControlKey(int16(kmsg.Metadata), func(kmsg.Request) (kmsg.Response, error, bool) {
 			once()
-			r.SleepControl(func() { <-release })
+			<-release // kfake serves nobody meanwhile, and nobody else asks it
 			return nil, nil, false
 		})
 		r.client.patterns.listedAt = time.Time{}
