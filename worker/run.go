@@ -10,6 +10,7 @@ import (
 
 	"github.com/IBM/sarama"
 
+	"github.com/lagrange-operator/lagrange/internal/kafka"
 	"github.com/lagrange-operator/lagrange/internal/kafkaauth"
 )
 
@@ -65,13 +66,13 @@ type runner struct {
 func newRunner(ctx context.Context, config Config, handler Handler) (*runner, error) {
 	files := credentialFiles{tls: config.TLS, sasl: config.SASL}
 	dialer := newDialer(files)
-	kafka, err := saramaConfig(config, dialer)
+	settings, err := saramaConfig(config, dialer)
 	if err != nil {
 		return nil, err
 	}
 	var pattern *regexp.Regexp
 	if config.TopicPattern != "" {
-		if pattern, err = wholeName(config.TopicPattern); err != nil {
+		if pattern, err = kafka.TopicPattern(config.TopicPattern); err != nil {
 			return nil, fmt.Errorf("read the topic pattern: %w", err)
 		}
 	}
@@ -84,7 +85,7 @@ func newRunner(ctx context.Context, config Config, handler Handler) (*runner, er
 		health:      &health{now: time.Now, rejoin: config.RebalanceTimeout},
 		dialer:      dialer,
 		files:       files,
-		kafka:       kafka,
+		kafka:       settings,
 		pattern:     pattern,
 		backoff:     newBackoff(retryBackoff, retryMaxBackoff),
 		handledUpTo: newHighWater(),

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"github.com/lagrange-operator/lagrange/internal/kafka"
 )
 
 func (c Config) topicsProblem() error {
@@ -19,19 +19,10 @@ func (c Config) topicsProblem() error {
 	case len(c.Topics) > 0:
 		return errors.New("topics and a topic pattern are given: one of them is enough")
 	}
-	if _, err := wholeName(c.TopicPattern); err != nil {
+	if _, err := kafka.TopicPattern(c.TopicPattern); err != nil {
 		return fmt.Errorf("read the topic pattern: %w", err)
 	}
 	return nil
-}
-
-// wholeName compiles a pattern so that it matches whole names only. It is
-// compiled alone first: a parenthesis must not close ours.
-func wholeName(pattern string) (*regexp.Regexp, error) {
-	if _, err := regexp.Compile(pattern); err != nil {
-		return nil, err //nolint:wrapcheck // it names the pattern and what is wrong with it
-	}
-	return regexp.Compile(`\A(?:` + pattern + `)\z`) //nolint:wrapcheck // the same
 }
 
 // topics are those to subscribe to now. With a pattern that matches none yet it
@@ -101,7 +92,7 @@ func (r *runner) matching() ([]string, error) {
 	}
 	var names []string
 	for _, topic := range response.Topics {
-		if !topic.IsInternal && !strings.HasPrefix(topic.Name, "__") && r.pattern.MatchString(topic.Name) {
+		if !kafka.Internal(topic.Name, topic.IsInternal) && r.pattern.MatchString(topic.Name) {
 			names = append(names, topic.Name)
 		}
 	}

@@ -3,9 +3,7 @@ package kafkaadmin
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -108,7 +106,7 @@ func (p *patterns) resolve(pattern string) match {
 }
 
 func (p *patterns) match(pattern string) match {
-	expression, err := anchored(pattern)
+	expression, err := kafka.TopicPattern(pattern)
 	if err != nil {
 		return match{err: fmt.Errorf("read the topic pattern %q: %w: %w", pattern, kafka.ErrInvalid, err)}
 	}
@@ -127,15 +125,6 @@ func (p *patterns) match(pattern string) match {
 	return m
 }
 
-// anchored compiles a pattern so that it matches whole names only. It is
-// compiled alone first: a parenthesis must not close ours.
-func anchored(pattern string) (*regexp.Regexp, error) {
-	if _, err := regexp.Compile(pattern); err != nil {
-		return nil, err //nolint:wrapcheck // it names the pattern and what is wrong with it
-	}
-	return regexp.Compile(`\A(?:` + pattern + `)\z`) //nolint:wrapcheck // the same
-}
-
 // topicNames lists the names of all topics that we may see, but for internal
 // ones, sorted.
 func (c *client) topicNames(ctx context.Context) ([]string, error) {
@@ -145,7 +134,7 @@ func (c *client) topicNames(ctx context.Context) ([]string, error) {
 	}
 	names := []string{}
 	for _, t := range response.Topics {
-		if !t.IsInternal && !strings.HasPrefix(t.Name, "__") {
+		if !kafka.Internal(t.Name, t.IsInternal) {
 			names = append(names, t.Name)
 		}
 	}
