@@ -26,8 +26,12 @@ type heldConnection struct {
 	resolved
 	// known is false until it was resolved once.
 	known bool
-	// spec is what it was resolved from.
+	// spec is what it was resolved from, and ref the KafkaConnection that had it,
+	// empty for one that is said inline.
 	spec v1alpha1.KafkaConnectionSpec
+	ref  string
+	// outdated: the spec asks for another connection now, which can't be resolved.
+	outdated bool
 	// problem is why it can't be resolved now, nil when it can.
 	problem *problem
 	// reloaded is when content of a Secret or ConfigMap last changed, zero for not
@@ -38,6 +42,7 @@ type heldConnection struct {
 // renew takes in a new resolution.
 func (h *heldConnection) renew(spec v1alpha1.KafkaConnectionSpec, now resolved, problem *problem, at time.Time) {
 	h.problem = problem
+	h.outdated = problem != nil && h.known && !reflect.DeepEqual(h.spec, spec)
 	if problem != nil {
 		return
 	}
@@ -78,32 +83,52 @@ func (r *KafkaConsumerGroupReconciler) kafkaOf(ctx context.Context, group *v1alp
 
 // resolveConnection brings what is held of the group's connection up to date.
 func (r *KafkaConsumerGroupReconciler) resolveConnection(ctx context.Context, group *v1alpha1.KafkaConsumerGroup, m *memory) error {
+	held, ref := &m.connection, ""
+	if group.Spec.Kafka.ConnectionRef != nil {
+		ref = string(group.Spec.Kafka.ConnectionRef.Name)
+	}
 	spec, err := r.kafkaOf(ctx, group)
 	if missing := (*problem)(nil); errors.As(err, &missing) {
-		m.connection.problem = missing
+		held.problem, held.outdated = missing, held.known && held.ref != ref
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	r.Credentials.resolveFor(ctx, credentialUser{groupKind, client.ObjectKeyFromObject(group)}, spec, r.Settings.AllowAmbientCredentials, &m.connection)
+	r.Credentials.resolveFor(ctx, credentialUser{groupKind, client.ObjectKeyFromObject(group)}, spec, r.Settings.AllowAmbientCredentials, held)
+	if held.problem == nil {
+		held.ref = ref
+	}
 	return nil
 }
 
-// blame adds to an authentication failure which Secret or ConfigMap what failed
-// came from, or else which ones the credentials came from.
+// blame adds to a failure of a field what the field is made of: the keys that it
+// came from, or what the spec says itself. A field that is made of neither has
+// no Secret to look into.
 func (h heldConnection) blame(err error) string {
-	text := err.Error()
 	var field *kafkaauth.FieldError
-	if errors.As(err, &field) {
-		if origins := h.originsOf(field.Field); len(origins) > 0 {
-			return text + " (" + strings.Join(origins, "; ") + ")"
-		}
+	if !errors.As(err, &field) {
+		return err.Error()
 	}
-	if errors.Is(err, kafka.ErrAuthentication) && len(h.origins) > 0 {
-		return text + " (credentials of " + strings.Join(h.originsOf(""), "; ") + ")"
+	text := err.Error()
+	if origins := h.originsOf(field.Field); len(origins) > 0 {
+		text += " (" + strings.Join(origins, "; ") + ")"
 	}
-	return text
+	return text + h.hint(field.Field)
+}
+
+// hint is what is often the reason, and can't be seen in the failure.
+func (h heldConnection) hint(field string) string {
+	security := h.connection.Security
+	switch {
+	case field == "tls.ca" && security.TLS.CA == "":
+		return ": tls.ca is not set, so that the system's certificates are what is trusted"
+	case field == "sasl.oauth.ca" && security.SASL.OAuth.CA == "":
+		return ": sasl.oauth.ca is not set, so that the system's certificates are what is trusted"
+	case field == "sasl" && strings.TrimSpace(security.SASL.Password) != security.SASL.Password:
+		return ": the password begins or ends with white space, which is sent as it is"
+	}
+	return ""
 }
 
 // credentialsFailed tells whether other content of the Secrets may help.
@@ -124,12 +149,19 @@ func credentialsRefused(sample kafka.GroupSample) bool {
 	})
 }
 
-// originsOf are the keys that the field, or the fields below it, came from.
+// originsOf are the keys that the field, or the fields below it, came from, and
+// what the spec says of them itself. TLS as a whole fails by the listener or its
+// certificate, and not by what is below it.
 func (h heldConnection) originsOf(field string) []string {
 	var found []string
 	for _, name := range slices.Sorted(maps.Keys(h.origins)) {
-		if field == "" || name == field || strings.HasPrefix(name, field+".") {
+		if name == field || (field != "tls" && strings.HasPrefix(name, field+".")) {
 			found = append(found, h.origins[name].String())
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(h.said)) {
+		if name == field || strings.HasPrefix(name, field+".") {
+			found = append(found, fmt.Sprintf("%s %q", name, h.said[name]))
 		}
 	}
 	return found

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
 )
@@ -25,6 +27,14 @@ func (e groupEvent) shortNote() string {
 		return e.note
 	}
 	return strings.ToValidUTF8(e.note[:maxNote-len("…")], "") + "…"
+}
+
+// log writes the few events that a person looks for in a log of days: another
+// number of workers, and that someone must act, or no longer.
+func (e groupEvent) log(ctx context.Context) {
+	if e.reason == "Scaled" || e.action == "Observe"+v1alpha1.ConditionStalled {
+		log.FromContext(ctx).Info(e.note, "reason", e.reason)
+	}
 }
 
 // toldConditions are those whose changes are worth an event.
@@ -68,6 +78,8 @@ func putBackEvent(done applyResult) (groupEvent, bool) {
 var abnormal = map[string]metav1.ConditionStatus{
 	v1alpha1.ConditionConnectionResolved: metav1.ConditionFalse,
 	v1alpha1.ConditionKafkaReachable:     metav1.ConditionFalse,
+	v1alpha1.ConditionReachable:          metav1.ConditionFalse,
+	v1alpha1.ConditionAuthenticated:      metav1.ConditionFalse,
 	v1alpha1.ConditionLagKnown:           metav1.ConditionFalse,
 	v1alpha1.ConditionStalled:            metav1.ConditionTrue,
 }

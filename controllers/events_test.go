@@ -3,8 +3,10 @@ package controllers
 import (
 	"testing"
 
+	"github.com/go-logr/logr/funcr"
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
 )
@@ -81,5 +83,37 @@ func TestReloadEvents(t *testing.T) {
 				t.Errorf("%s: %v %+v, want %v", tc.reason, got, e, tc.want)
 			}
 		})
+	}
+}
+
+// TestConnectionEventsWarn: what a KafkaConnection can't do is no normal event.
+func TestConnectionEventsWarn(t *testing.T) {
+	for _, kind := range []string{v1alpha1.ConditionReachable, v1alpha1.ConditionAuthenticated} {
+		before := &metav1.Condition{Type: kind, Status: metav1.ConditionTrue, Reason: "Fine"}
+		after := &metav1.Condition{Type: kind, Status: metav1.ConditionFalse, Reason: "Refused"}
+		if e, told := conditionEvent(before, after); !told || e.kind != "Warning" {
+			t.Errorf("%s is False: %+v, want a warning", kind, e)
+		}
+		if e, told := conditionEvent(after, before); !told || e.kind != "Normal" {
+			t.Errorf("%s is True again: %+v, want a normal event", kind, e)
+		}
+	}
+}
+
+// TestLogged: the log has what a person looks for in it, and not each event.
+func TestLogged(t *testing.T) {
+	away := metav1.Condition{Type: v1alpha1.ConditionKafkaReachable, Status: metav1.ConditionFalse, Reason: "Unreachable"}
+	stalled := metav1.Condition{Type: v1alpha1.ConditionStalled, Status: metav1.ConditionTrue, Reason: "AuthenticationFailed", Message: "refused"}
+	var lines []string
+	ctx := log.IntoContext(t.Context(), funcr.New(func(_, line string) { lines = append(lines, line) }, funcr.Options{}))
+	for _, e := range eventsOf(statusWith(2), statusWith(6, away, stalled)) {
+		e.log(ctx)
+	}
+	want := []string{
+		`"level"=0 "msg"="from 2 to 6: lag" "reason"="Scaled"`,
+		`"level"=0 "msg"="Stalled is True: refused" "reason"="AuthenticationFailed"`,
+	}
+	if diff := cmp.Diff(want, lines); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }

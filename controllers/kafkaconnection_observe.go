@@ -8,6 +8,8 @@ import (
 
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
 	"github.com/lagrange-operator/lagrange/internal/kafka"
+	"github.com/lagrange-operator/lagrange/internal/kafkaadmin"
+	"github.com/lagrange-operator/lagrange/internal/kafkaauth"
 )
 
 // connectionSnapshot is everything one reconcile knows of a KafkaConnection.
@@ -50,7 +52,12 @@ func (r *KafkaConnectionReconciler) observe(ctx context.Context, connection *v1a
 		r.Samples.WatchCluster(key.String(), held.connection)
 		seen.sample, seen.sampled = m.newest(r.Samples.LatestCluster(key.String()))
 	}
-	before := clusterSeen{id: connection.Status.ClusterID, servers: connection.Status.BootstrapServers}
-	seen.cluster = judgeCluster(held.clusterID, held.connection.BootstrapServers, before, seen.sample.ID)
+	last := connection.Status
+	before := clusterSeen{id: last.ClusterID, servers: last.BootstrapServers, other: last.OtherClusterID}
+	pin, servers := held.clusterID, held.connection.BootstrapServers
+	if !held.known { // a Secret is missing: the spec still says where to
+		pin, servers = connection.Spec.ClusterID, kafkaadmin.NewConnection(serverNames(connection.Spec), "", kafkaauth.Security{}).BootstrapServers
+	}
+	seen.cluster = judgeCluster(pin, servers, before, seen.sample.ID)
 	return seen
 }

@@ -35,6 +35,7 @@ func (r *KafkaConnectionReconciler) report(ctx context.Context, connection *v1al
 	for _, kind := range []string{v1alpha1.ConditionConnectionResolved, v1alpha1.ConditionReachable, v1alpha1.ConditionAuthenticated, v1alpha1.ConditionStalled} {
 		if e, ok := conditionEvent(meta.FindStatusCondition(before.Conditions, kind), meta.FindStatusCondition(after.Conditions, kind)); ok {
 			r.Recorder.Eventf(connection, nil, e.kind, e.reason, e.action, "%s", e.shortNote())
+			e.log(ctx)
 		}
 	}
 	return nil
@@ -50,7 +51,7 @@ func saysNothingYet(connection *v1alpha1.KafkaConnection, seen connectionSnapsho
 func connectionStatus(connection *v1alpha1.KafkaConnection, seen connectionSnapshot) v1alpha1.KafkaConnectionStatus {
 	after := *connection.Status.DeepCopy()
 	after.ObservedGeneration = connection.Generation
-	after.ClusterID, after.BootstrapServers = seen.cluster.id, seen.cluster.servers
+	after.ClusterID, after.BootstrapServers, after.OtherClusterID = seen.cluster.id, seen.cluster.servers, seen.cluster.other
 	if seen.sampled && seen.sample.Err == nil && seen.cluster.changed == nil {
 		after.BrokerCount, after.Brokers = int32(len(seen.sample.Brokers)), brokerStatuses(seen.sample.Brokers)
 	}
@@ -141,6 +142,9 @@ func connectionReady(seen connectionSnapshot, resolved, reachable, authenticated
 		if v.status != yes {
 			return verdict{no, v.reason, v.message}
 		}
+	}
+	if seen.cluster.pending != nil {
+		return verdict{no, seen.cluster.pending.reason, seen.cluster.pending.message}
 	}
 	return verdict{yes, v1alpha1.ReasonConnected, fmt.Sprintf("cluster %q answers", seen.cluster.id)}
 }

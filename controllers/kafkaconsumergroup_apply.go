@@ -30,6 +30,8 @@ type applyResult struct {
 	putBack *int32
 	// rolled: this reconcile changed the pod template.
 	rolled bool
+	// failed: what was decided is not in force, and is tried again.
+	failed bool
 	// invalid says why the API server refuses what the template makes.
 	invalid *blocked
 	// err is what failed and is worth another try.
@@ -72,7 +74,7 @@ func refused(done applyResult, group *v1alpha1.KafkaConsumerGroup, err error) ap
 	case neverAccepted(err):
 		done.invalid = &blocked{v1alpha1.ReasonInvalidWorkload, fmt.Sprintf("spec.workload makes a Deployment that the API server refuses: %s", serverWords(err, group.Name))}
 	default:
-		done.err = err
+		done.err, done.failed = err, true
 	}
 	return done
 }

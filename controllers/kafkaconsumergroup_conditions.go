@@ -2,6 +2,8 @@ package controllers
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -41,7 +43,7 @@ func (r *KafkaConsumerGroupReconciler) setConditions(
 		meta.RemoveStatusCondition(&s.Conditions, v1alpha1.ConditionConnectionResolved)
 	}
 	set(v1alpha1.ConditionKafkaReachable, r.kafkaReachable(seen))
-	set(v1alpha1.ConditionLagKnown, r.lagKnown(group, seen, d))
+	set(v1alpha1.ConditionLagKnown, r.lagKnown(group, s, seen, d))
 	set(v1alpha1.ConditionPaused, pausedVerdict(group, d, done))
 	set(v1alpha1.ConditionScalingActive, scalingActive(group, seen, d, done))
 	set(v1alpha1.ConditionScalingLimited, scalingLimited(group, d))
@@ -63,12 +65,16 @@ func (r *KafkaConsumerGroupReconciler) kafkaReachable(seen groupSnapshot) verdic
 	return verdict{yes, v1alpha1.ReasonBrokersAnswer, "the brokers answer"}
 }
 
-func (r *KafkaConsumerGroupReconciler) lagKnown(group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, d decision) verdict {
+func (r *KafkaConsumerGroupReconciler) lagKnown(
+	group *v1alpha1.KafkaConsumerGroup, s *v1alpha1.KafkaConsumerGroupStatus, seen groupSnapshot, d decision,
+) verdict {
 	switch {
 	case !seen.sampled:
 		return verdict{notSeen, v1alpha1.ReasonNotSampled, "the first look at the group has not ended yet"}
-	case d.unknown != nil:
+	case d.unknown != nil && s.Lag != nil:
 		return verdict{no, d.unknown.reason, d.unknown.message + "; the lag shown is the last that was known"}
+	case d.unknown != nil:
+		return verdict{no, d.unknown.reason, d.unknown.message}
 	case r.neverJoined(seen):
 		return verdict{yes, v1alpha1.ReasonNeverCommitted, fmt.Sprintf(
 			"group %q has never committed and has no members although its workers are ready: do the workers join this very group id?", group.Spec.GroupID)}
@@ -151,11 +157,40 @@ func (r *KafkaConsumerGroupReconciler) stalled(s *v1alpha1.KafkaConsumerGroupSta
 		return verdict{yes, d.blocked.reason, d.blocked.message}
 	case done.invalid != nil:
 		return verdict{yes, done.invalid.reason, done.invalid.message}
-	case r.pastDeadline(s, seen, done.deployment):
+	case seen.connection.outdated:
+		return verdict{yes, seen.connection.problem.reason, seen.connection.problem.message + "; the workers go on with the connection of before"}
+	}
+	if v, is := r.unattended(s, seen.now); is {
+		return v
+	}
+	if r.pastDeadline(s, seen, done.deployment) {
 		return verdict{yes, v1alpha1.ReasonProgressDeadlineExceeded, fmt.Sprintf(
-			"some workers have not become available within %s%s", r.Settings.ProgressDeadline, because(seen.pods, done.deployment))}
+			"some workers have not become available within %s%s", r.Settings.ProgressDeadline, because(seen, d, done.deployment))}
 	}
 	return verdict{no, v1alpha1.ReasonNothingStalled, "nothing waits for someone to act"}
+}
+
+// unattended: a Secret that is gone, or credentials that are refused, for so long
+// that nobody is about to bring others: a rotation takes less.
+func (r *KafkaConsumerGroupReconciler) unattended(s *v1alpha1.KafkaConsumerGroupStatus, now time.Time) (verdict, bool) {
+	for _, kind := range []string{v1alpha1.ConditionConnectionResolved, v1alpha1.ConditionKafkaReachable} {
+		c := meta.FindStatusCondition(s.Conditions, kind)
+		if c == nil || c.Status != no || now.Sub(c.LastTransitionTime.Time) < r.Settings.UnreachableAfter {
+			continue
+		}
+		if kind == v1alpha1.ConditionConnectionResolved || needsSomeone(c.Reason) {
+			return verdict{yes, c.Reason, fmt.Sprintf("for %s or longer: %s", r.Settings.UnreachableAfter, c.Message)}, true
+		}
+	}
+	return verdict{}, false
+}
+
+// needsSomeone: a broker that is away may come back by itself, these don't end
+// without other credentials or another spec.
+func needsSomeone(reason string) bool {
+	return slices.Contains([]string{
+		v1alpha1.ReasonAuthenticationFailed, v1alpha1.ReasonInvalidCredentials, v1alpha1.ReasonInvalidConnection,
+	}, reason)
 }
 
 // pastDeadline covers rollouts by the Deployment's own deadline, and scale-ups,
@@ -179,12 +214,14 @@ func reconciling(s *v1alpha1.KafkaConsumerGroupStatus, seen groupSnapshot, d dec
 	switch {
 	case stalled.status == yes:
 		return verdict{no, stalled.reason, "waits for someone to act"}
-	case s.SettledReplicas == nil && d.held != nil:
+	case d.held != nil:
 		return verdict{yes, d.held.reason, "waiting for the connection: " + d.held.message}
+	case done.failed:
+		return verdict{yes, v1alpha1.ReasonApplyFailed, "this generation could not be applied, and is tried again: " + done.err.Error()}
 	case s.SettledReplicas == nil:
-		return verdict{yes, v1alpha1.ReasonWorkersStarting, "waiting for the first workers" + because(seen.pods, done.deployment)}
+		return verdict{yes, v1alpha1.ReasonWorkersStarting, "waiting for the first workers" + because(seen, d, done.deployment)}
 	case rollingOut(s, done):
-		return verdict{yes, v1alpha1.ReasonRollingOut, "replacing the workers" + because(seen.pods, done.deployment)}
+		return verdict{yes, v1alpha1.ReasonRollingOut, "replacing the workers" + because(seen, d, done.deployment)}
 	}
 	return verdict{no, v1alpha1.ReasonSettled, "the workers run the present template"}
 }
@@ -218,24 +255,44 @@ func (r *KafkaConsumerGroupReconciler) ready(s *v1alpha1.KafkaConsumerGroupStatu
 	case s.SettledReplicas == nil && d.held != nil:
 		return verdict{no, d.held.reason, "there are no workers yet: " + d.held.message}
 	case s.SettledReplicas == nil:
-		return verdict{no, v1alpha1.ReasonWorkersStarting, "the first workers are not available yet" + because(seen.pods, nil)}
+		return verdict{no, v1alpha1.ReasonWorkersStarting, "the first workers are not available yet" + because(seen, d, nil)}
 	case s.AvailableReplicas < *s.SettledReplicas:
-		return verdict{no, v1alpha1.ReasonWorkersUnavailable, "fewer workers are available than before" + because(seen.pods, nil)}
+		return verdict{no, v1alpha1.ReasonWorkersUnavailable, "fewer workers are available than before" + because(seen, d, nil)}
 	case unreachable.Status == metav1.ConditionFalse && seen.now.Sub(unreachable.LastTransitionTime.Time) >= r.Settings.UnreachableAfter:
 		return verdict{no, unreachable.Reason, fmt.Sprintf("Kafka has not been reachable for %s: %s", r.Settings.UnreachableAfter, unreachable.Message)}
 	}
 	return verdict{yes, v1alpha1.ReasonWorkersAvailable, "the workers are available"}
 }
 
-// because is ": " and what is known of why workers don't start.
-func because(pods []corev1.Pod, deployment *appsv1.Deployment) string {
-	if problem := firstProblem(pods); problem != "" {
-		return ": " + problem
+// because is ": " and what is known of why workers don't start: first what keeps
+// them from Kafka, of which their pods only show that they aren't ready.
+func because(seen groupSnapshot, d decision, deployment *appsv1.Deployment) string {
+	var known []string
+	if cause := kafkaCause(seen, d); cause != "" {
+		known = append(known, cause)
 	}
-	if deployment != nil {
+	if problem := firstProblem(seen.pods); problem != "" {
+		known = append(known, problem)
+	} else if deployment != nil {
 		if c := deploymentCondition(deployment, appsv1.DeploymentReplicaFailure); c != nil && c.Status == corev1.ConditionTrue {
-			return ": " + c.Message
+			known = append(known, c.Message)
 		}
+	}
+	if len(known) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(known, "; ")
+}
+
+// kafkaCause is what we know of Kafka or its credentials that workers run into
+// as well, empty for nothing. What passes by itself is none.
+func kafkaCause(seen groupSnapshot, d decision) string {
+	passing := []string{v1alpha1.ReasonNotSampled, v1alpha1.ReasonSampleStale, v1alpha1.ReasonPartitionsUnread}
+	switch {
+	case seen.connection.problem != nil:
+		return seen.connection.problem.message
+	case d.unknown != nil && !slices.Contains(passing, d.unknown.reason):
+		return d.unknown.message
 	}
 	return ""
 }

@@ -53,6 +53,18 @@ func waiting(reason, message string) corev1.Pod {
 	}}}}
 }
 
+// notReady is a pod whose worker runs.
+func notReady() corev1.Pod {
+	return corev1.Pod{Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{
+		{Name: "worker", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(noon.Add(-time.Minute))}}},
+	}}}
+}
+
+// since is a condition that has been False for a while.
+func since(age time.Duration, kind, reason string) []metav1.Condition {
+	return []metav1.Condition{{Type: kind, Status: metav1.ConditionFalse, Reason: reason, LastTransitionTime: metav1.NewTime(noon.Add(-age))}}
+}
+
 func TestConditions(t *testing.T) {
 	type world struct {
 		group  *v1alpha1.KafkaConsumerGroup
@@ -68,6 +80,7 @@ func TestConditions(t *testing.T) {
 		status  metav1.ConditionStatus
 		because string
 		says    string
+		exactly bool // it says nothing else
 	}{
 		"Healthy": {
 			reason: "all workers are there", change: func(*world) {},
@@ -222,13 +235,122 @@ func TestConditions(t *testing.T) {
 			reason: "a worker that runs and isn't ready has no waiting container to blame",
 			change: func(w *world) {
 				w.done.deployment = deploymentWith(4, 3)
-				w.seen.pods = []corev1.Pod{{Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{
-					{Name: "worker", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(noon.Add(-time.Minute))}}},
-				}}}}
+				w.seen.pods = []corev1.Pod{notReady()}
 				w.d.unknown = &unknown{v1alpha1.ReasonTopicMissing, `topic "x": topic does not exist`}
 			},
 			kind: v1alpha1.ConditionReady, status: metav1.ConditionFalse, because: v1alpha1.ReasonWorkersUnavailable,
 			says: `container "worker" runs and is not ready`,
+		},
+		"CauseOfFirstWorkers": {
+			reason: "the pods show only that they aren't ready; we know why",
+			change: func(w *world) {
+				w.before.SettledReplicas, w.done.deployment = nil, deploymentWith(4, 0)
+				w.d.unknown = &unknown{v1alpha1.ReasonTopicMissing, `topic "nope" does not exist`}
+				w.seen.pods = []corev1.Pod{notReady()}
+			},
+			kind: v1alpha1.ConditionReady, status: metav1.ConditionFalse, because: v1alpha1.ReasonWorkersStarting,
+			says: `: topic "nope" does not exist; container "worker" runs and is not ready`,
+		},
+		"CauseWhileStarting": {
+			reason: "the same for who waits",
+			change: func(w *world) {
+				w.before.SettledReplicas, w.done.deployment = nil, deploymentWith(4, 0)
+				w.d.unknown = &unknown{v1alpha1.ReasonTopicMissing, `topic "nope" does not exist`}
+			},
+			kind: v1alpha1.ConditionReconciling, status: metav1.ConditionTrue, because: v1alpha1.ReasonWorkersStarting, says: `"nope"`,
+		},
+		"CausePastDeadline": {
+			reason: "and for who is called",
+			change: func(w *world) {
+				w.done.deployment = deploymentWith(4, 0)
+				w.done.deployment.Status.Conditions[0].Reason = "ProgressDeadlineExceeded"
+				w.d.unknown = &unknown{v1alpha1.ReasonTopicMissing, `topic "nope" does not exist`}
+			},
+			kind: v1alpha1.ConditionStalled, status: metav1.ConditionTrue, because: v1alpha1.ReasonProgressDeadlineExceeded, says: `"nope"`,
+		},
+		"PassingIsNoCause": {
+			reason: "a coordinator that moves says nothing about workers",
+			change: func(w *world) {
+				w.before.SettledReplicas, w.done.deployment = nil, deploymentWith(4, 0)
+				w.d.unknown = &unknown{v1alpha1.ReasonPartitionsUnread, "a coordinator moves"}
+				w.seen.pods = []corev1.Pod{notReady()}
+			},
+			kind: v1alpha1.ConditionReady, status: metav1.ConditionFalse, because: v1alpha1.ReasonWorkersStarting, says: `yet: container "worker" runs`,
+		},
+		"WorkerLostForASecret": {
+			reason: "a pod can't mount what is gone, and only says that it is being created",
+			change: func(w *world) {
+				w.done.deployment = deploymentWith(4, 3)
+				w.seen.connection = heldConnection{known: true, problem: &problem{v1alpha1.ReasonCredentialsMissing, `Secret "user" does not exist`}}
+			},
+			kind: v1alpha1.ConditionReady, status: metav1.ConditionFalse, because: v1alpha1.ReasonWorkersUnavailable, says: `Secret "user" does not exist`,
+		},
+		"SecretJustGone": {
+			reason: "tools replace a Secret by deleting it",
+			change: func(w *world) {
+				w.seen.connection = heldConnection{known: true, problem: &problem{v1alpha1.ReasonCredentialsMissing, `Secret "user" does not exist`}}
+			},
+			kind: v1alpha1.ConditionStalled, status: metav1.ConditionFalse, because: v1alpha1.ReasonNothingStalled,
+		},
+		"SecretGoneForLong": {
+			reason: "the next pod will not start",
+			change: func(w *world) {
+				w.seen.connection = heldConnection{known: true, problem: &problem{v1alpha1.ReasonCredentialsMissing, `Secret "user" does not exist`}}
+				w.before.Conditions = since(5*time.Minute, v1alpha1.ConditionConnectionResolved, v1alpha1.ReasonCredentialsMissing)
+			},
+			kind: v1alpha1.ConditionStalled, status: metav1.ConditionTrue, because: v1alpha1.ReasonCredentialsMissing, says: `Secret "user"`,
+		},
+		"RefusedJustNow": {
+			reason: "as in each rotation",
+			change: func(w *world) {
+				w.seen.sample = kafka.GroupSample{ConnectionErr: fmt.Errorf("connect: %w", kafka.ErrAuthentication)}
+			},
+			kind: v1alpha1.ConditionStalled, status: metav1.ConditionFalse, because: v1alpha1.ReasonNothingStalled,
+		},
+		"RefusedForLong": {
+			reason: "nobody is about to bring another password",
+			change: func(w *world) {
+				w.seen.sample = kafka.GroupSample{ConnectionErr: fmt.Errorf("connect: %w", kafka.ErrAuthentication)}
+				w.before.Conditions = since(5*time.Minute, v1alpha1.ConditionKafkaReachable, v1alpha1.ReasonAuthenticationFailed)
+			},
+			kind: v1alpha1.ConditionStalled, status: metav1.ConditionTrue, because: v1alpha1.ReasonAuthenticationFailed, says: "authentication failed",
+		},
+		"AwayIsNotStalled": {
+			reason: "a broker comes back by itself",
+			change: func(w *world) {
+				w.seen.sample = kafka.GroupSample{ConnectionErr: fmt.Errorf("connect: %w", kafka.ErrUnreachable)}
+				w.before.Conditions = since(time.Hour, v1alpha1.ConditionKafkaReachable, v1alpha1.ReasonUnreachable)
+			},
+			kind: v1alpha1.ConditionStalled, status: metav1.ConditionFalse, because: v1alpha1.ReasonNothingStalled,
+		},
+		"ConnectionNotFollowed": {
+			reason: "this generation asks for a connection that can't be had",
+			change: func(w *world) {
+				w.seen.connection = heldConnection{known: true, outdated: true, problem: &problem{v1alpha1.ReasonConnectionMissing, `KafkaConnection "typo" does not exist`}}
+			},
+			kind: v1alpha1.ConditionReady, status: metav1.ConditionFalse, because: v1alpha1.ReasonConnectionMissing, says: `"typo"`,
+		},
+		"HeldIsReconciling": {
+			reason: "workers run, and this generation isn't applied",
+			change: func(w *world) { w.d.held = &blocked{v1alpha1.ReasonClusterNotSeen, `clusterID names "C"`} },
+			kind:   v1alpha1.ConditionReconciling, status: metav1.ConditionTrue, because: v1alpha1.ReasonClusterNotSeen, says: `"C"`,
+		},
+		"ApplyFailed": {
+			reason: "the same where the API server is the reason",
+			change: func(w *world) { w.done.failed, w.done.err = true, errors.New("quota") },
+			kind:   v1alpha1.ConditionReconciling, status: metav1.ConditionTrue, because: v1alpha1.ReasonApplyFailed, says: "quota",
+		},
+		"NeverKnown": {
+			reason: "there is no last lag to speak of",
+			change: func(w *world) { w.d.unknown = &unknown{v1alpha1.ReasonTopicMissing, "topic"} },
+			kind:   v1alpha1.ConditionLagKnown, status: metav1.ConditionFalse, because: v1alpha1.ReasonTopicMissing, says: "topic", exactly: true,
+		},
+		"OnceKnown": {
+			reason: "the number beside it is an old one",
+			change: func(w *world) {
+				w.before.Lag, w.d.unknown = &v1alpha1.LagStatus{Messages: 1}, &unknown{v1alpha1.ReasonTopicMissing, "topic"}
+			},
+			kind: v1alpha1.ConditionLagKnown, status: metav1.ConditionFalse, because: v1alpha1.ReasonTopicMissing, says: "the last that was known",
 		},
 		"LimitUnknown": {
 			reason: "what can't be known isn't claimed",
@@ -243,7 +365,7 @@ func TestConditions(t *testing.T) {
 			tc.change(&w)
 			r := &KafkaConsumerGroupReconciler{Settings: DefaultSettings()}
 			got := meta.FindStatusCondition(r.statusOf(w.group, w.before, w.seen, w.d, w.done).Conditions, tc.kind)
-			if got.Status != tc.status || got.Reason != tc.because || !strings.Contains(got.Message, tc.says) || got.ObservedGeneration != 3 {
+			if got.Status != tc.status || got.Reason != tc.because || !strings.Contains(got.Message, tc.says) || got.ObservedGeneration != 3 || (tc.exactly && got.Message != tc.says) {
 				t.Errorf("%s: got %+v, want %s=%s (%s) saying %q", tc.reason, got, tc.kind, tc.status, tc.because, tc.says)
 			}
 		})

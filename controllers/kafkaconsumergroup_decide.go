@@ -1,10 +1,13 @@
 package controllers
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
 	"github.com/lagrange-operator/lagrange/internal/autoscale"
+	"github.com/lagrange-operator/lagrange/internal/kafka"
 	"github.com/lagrange-operator/lagrange/internal/layout"
 )
 
@@ -12,7 +15,7 @@ import (
 type decision struct {
 	// blocked says why nothing may be applied until someone acts: what runs keeps running.
 	blocked *blocked
-	// held says why nothing can be applied yet, as the connection was never resolved.
+	// held says why nothing is applied yet. It may end by itself.
 	held  *blocked
 	scale autoscale.Decision
 	// why the lag is unknown, nil when it is known.
@@ -27,20 +30,45 @@ func (r *KafkaConsumerGroupReconciler) decide(group *v1alpha1.KafkaConsumerGroup
 	d := decision{unknown: unknownOf(seen, r.Settings.SampleMaxAge)}
 	m.scaling, d.scale = autoscale.Decide(
 		r.scaleConfig(group), seedState(m.scaling, group, d.unknown != nil), r.scaleObservation(group, seen, d.unknown, m), seen.now)
+	d.blocked = blockedBy(group, seen)
+	if d.blocked == nil {
+		d.held = heldBy(seen)
+	}
+	return d
+}
+
+// blockedBy is what forbids to apply anything until someone acts, nil for nothing.
+func blockedBy(group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot) *blocked {
+	failed := seen.sample.ConnectionErr
 	switch {
 	case seen.elder != "":
-		d.blocked = &blocked{v1alpha1.ReasonDuplicateGroup, fmt.Sprintf(
+		return &blocked{v1alpha1.ReasonDuplicateGroup, fmt.Sprintf(
 			"consumer group %q of this cluster belongs to the older KafkaConsumerGroup %s: delete one of the two, or give this one another groupID",
 			group.Spec.GroupID, seen.elder)}
 	case seen.owned == ownedByOthers:
-		d.blocked = &blocked{v1alpha1.ReasonNameTaken, fmt.Sprintf(
+		return &blocked{v1alpha1.ReasonNameTaken, fmt.Sprintf(
 			"Deployment %q exists and does not belong to this KafkaConsumerGroup: delete or rename it, or rename this object", group.Name)}
+	case seen.cluster.changed != nil && seen.owned == ownedByUs && seen.deployment.Status.Replicas > 0:
+		return seen.cluster.changed.withRunning(group.Name)
 	case seen.cluster.changed != nil:
-		d.blocked = seen.cluster.changed
+		return seen.cluster.changed
 	case !seen.connection.known && seen.connection.problem != nil:
-		d.held = &blocked{seen.connection.problem.reason, seen.connection.problem.message}
+		return &blocked{seen.connection.problem.reason, seen.connection.problem.message}
+	case errors.Is(failed, kafka.ErrInvalid) && seen.deployment == nil && group.Status.DesiredReplicas == 0:
+		// No worker could connect with this. Those that run already have connected before.
+		return &blocked{reasonOf(failed), seen.connection.blame(failed)}
 	}
-	return d
+	return nil
+}
+
+// heldBy is what forbids to apply anything for now, nil for nothing. A cluster
+// that is pinned and wasn't seen yet may be another one than the pinned.
+func heldBy(seen groupSnapshot) *blocked {
+	pending := seen.cluster.pending
+	if pending == nil || seen.sample.ConnectionErr == nil {
+		return pending
+	}
+	return &blocked{pending.reason, pending.message + ": " + seen.connection.blame(seen.sample.ConnectionErr)}
 }
 
 func (r *KafkaConsumerGroupReconciler) scaleConfig(group *v1alpha1.KafkaConsumerGroup) autoscale.Config {
@@ -85,7 +113,7 @@ func (r *KafkaConsumerGroupReconciler) scaleObservation(group *v1alpha1.KafkaCon
 	if err := seen.sample.StateErr; err != nil {
 		o.StateUnknown = err.Error()
 	}
-	o.NeverJoined = r.neverJoined(seen)
+	o.NeverJoined = r.neverJoined(seen) || topicAwaited(seen)
 	return o
 }
 
@@ -112,6 +140,15 @@ func (r *KafkaConsumerGroupReconciler) neverJoined(seen groupSnapshot) bool {
 	ready, ok := readySince(seen.pods)
 	return ok && seen.now.Sub(ready) >= r.Settings.NeverJoinedAfter &&
 		seen.sample.StateErr == nil && len(seen.sample.Members) == 0 && !seen.lag.HasCommits()
+}
+
+// topicAwaited: a topic does not exist, and nobody has joined the group. Workers
+// on the Go runtime join when all their topics exist: until then more of them
+// would only wait with the others.
+func topicAwaited(seen groupSnapshot) bool {
+	return seen.sample.StateErr == nil && len(seen.sample.Members) == 0 && slices.ContainsFunc(seen.sample.Topics, func(t kafka.TopicSample) bool {
+		return errors.Is(t.Err, kafka.ErrTopicMissing)
+	})
 }
 
 // seedState gives a state without memory the time since when lag has been

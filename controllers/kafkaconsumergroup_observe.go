@@ -65,7 +65,7 @@ func (r *KafkaConsumerGroupReconciler) observe(ctx context.Context, group *v1alp
 		return seen, err
 	}
 	seen.connection = m.connection
-	r.sample(group, &seen)
+	r.sample(group, &seen, statusNow(group, m))
 	if seen.deployment, err = r.deploymentOf(ctx, group, m); err != nil {
 		return seen, err
 	}
@@ -79,14 +79,11 @@ func (r *KafkaConsumerGroupReconciler) observe(ctx context.Context, group *v1alp
 }
 
 // sample asks for samples of the group, and takes in the newest.
-func (r *KafkaConsumerGroupReconciler) sample(group *v1alpha1.KafkaConsumerGroup, seen *groupSnapshot) {
+func (r *KafkaConsumerGroupReconciler) sample(group *v1alpha1.KafkaConsumerGroup, seen *groupSnapshot, last v1alpha1.KafkaConsumerGroupStatus) {
 	owner := client.ObjectKeyFromObject(group).String()
 	if seen.connection.known {
 		held := r.views.of(owner)
-		held.setOptions(lag.Options{
-			Initial:           kafka.InitialOffset(group.Spec.Consumer.InitialOffset),
-			MaxProcessingTime: group.Spec.Consumer.MaxProcessingTime.Duration,
-		})
+		held.setOptions(lagOptions(group.Spec.Consumer))
 		r.Samples.Watch(owner, subscriptionOf(group, seen.connection.resolved))
 		if seen.sample, seen.sampled = r.Samples.Latest(owner); seen.sampled {
 			held.take(seen.sample)
@@ -94,10 +91,19 @@ func (r *KafkaConsumerGroupReconciler) sample(group *v1alpha1.KafkaConsumerGroup
 			seen.sample, seen.lag = now.sample, now.lag
 		}
 	}
-	before := clusterSeen{id: group.Status.ClusterID, servers: group.Status.BootstrapServers}
+	before := clusterSeen{id: last.ClusterID, servers: last.BootstrapServers, other: last.OtherClusterID}
 	seen.cluster = judgeCluster(seen.connection.clusterID, seen.connection.connection.BootstrapServers, before, seen.sample.ClusterID)
 	if seen.cluster.changed != nil {
 		seen.lag = lag.Group{} // that of another cluster
+	}
+}
+
+// lagOptions are what the lag of a group depends on besides its offsets.
+func lagOptions(spec v1alpha1.ConsumerSpec) lag.Options {
+	return lag.Options{
+		Initial:           kafka.InitialOffset(spec.InitialOffset),
+		MaxProcessingTime: spec.MaxProcessingTime.Duration,
+		CommitInterval:    commitInterval(spec),
 	}
 }
 
@@ -237,11 +243,7 @@ func (r *KafkaConsumerGroupReconciler) serversOf(ctx context.Context, other *v1a
 	if err != nil || len(spec.BootstrapServers) == 0 {
 		return strings.Split(other.Status.BootstrapServers, ",")
 	}
-	servers := make([]string, 0, len(spec.BootstrapServers))
-	for _, s := range spec.BootstrapServers {
-		servers = append(servers, string(s))
-	}
-	return servers
+	return serverNames(spec)
 }
 
 // older breaks the tie of equal creation times by uid, so that exactly one of two gives way.

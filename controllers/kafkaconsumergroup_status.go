@@ -46,6 +46,7 @@ func (r *KafkaConsumerGroupReconciler) report(
 	if wrote.written && err == nil {
 		for _, e := range eventsOf(before, after) {
 			r.emit(group, e)
+			e.log(ctx)
 		}
 	}
 	return wrote, err
@@ -59,7 +60,7 @@ func (r *KafkaConsumerGroupReconciler) emit(group *v1alpha1.KafkaConsumerGroup, 
 // that is there already stays rather than being written twice for every group.
 func saysNothingNew(group *v1alpha1.KafkaConsumerGroup, before v1alpha1.KafkaConsumerGroupStatus, seen groupSnapshot, d decision, done applyResult) bool {
 	return !seen.sampled && seen.connection.problem == nil && before.ObservedGeneration == group.Generation && before.Scaling != nil &&
-		before.DesiredReplicas == done.replicas && d.blocked == nil && done.invalid == nil
+		before.DesiredReplicas == done.replicas && d.blocked == nil && done.invalid == nil && !done.rolled && !done.failed
 }
 
 // statusOf is the status after this reconcile; pure but for the settings.
@@ -68,7 +69,7 @@ func (r *KafkaConsumerGroupReconciler) statusOf(
 ) v1alpha1.KafkaConsumerGroupStatus {
 	after := *before.DeepCopy()
 	after.ObservedGeneration = group.Generation
-	after.ClusterID, after.BootstrapServers = seen.cluster.id, seen.cluster.servers
+	after.ClusterID, after.BootstrapServers, after.OtherClusterID = seen.cluster.id, seen.cluster.servers, seen.cluster.other
 	after.Selector = labels.SelectorFromSet(selectorLabels(group)).String()
 	setReplicas(&after, seen, d, done)
 	setLag(&after, seen, d)
@@ -136,8 +137,10 @@ func lagStatus(l lag.Group, at time.Time) *v1alpha1.LagStatus {
 	status := &v1alpha1.LagStatus{Messages: lag.Round(messages), ObservedAt: metav1.NewTime(at)}
 	if age := l.Behind(); age.Known {
 		seconds := lag.Round(int64(age.Duration.Round(time.Second) / time.Second))
-		status.Seconds, status.AtLeast = &seconds, age.AtLeast
-		status.Behind = behindWords(time.Duration(seconds)*time.Second, age.AtLeast)
+		if seconds > 0 || !age.AtLeast { // "at least 0" says nothing
+			status.Seconds, status.AtLeast = &seconds, age.AtLeast
+			status.Behind = behindWords(time.Duration(seconds)*time.Second, age.AtLeast)
+		}
 	}
 	produced, consumed := l.Rates()
 	status.ProducedPerSecond, status.ConsumedPerSecond = roundRate(produced), roundRate(consumed)
@@ -247,16 +250,9 @@ func worstOf(seen groupSnapshot) []v1alpha1.PartitionStatus {
 
 // warningsOf are things that work and will hurt.
 func warningsOf(group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot) []string {
-	var warnings []string
-	grace := int64(corev1.DefaultTerminationGracePeriodSeconds)
-	if seconds := group.Spec.Workload.Template.Spec.TerminationGracePeriodSeconds; seconds != nil {
-		grace = *seconds
-	}
-	if longest := group.Spec.Consumer.MaxProcessingTime.Duration; longest.Seconds() > float64(grace) {
-		warnings = append(warnings, fmt.Sprintf(
-			"workload.template.spec.terminationGracePeriodSeconds is %d and consumer.maxProcessingTime %s: a worker being stopped may be killed in the middle of a message, which is then handled again",
-			grace, longest))
-	}
+	warnings := settingsWarnings(group.Spec)
+	warnings = append(warnings, topicWarnings(group)...)
+	warnings = append(warnings, versionWarnings(seen)...)
 	warnings = append(warnings, kafkaWarnings(seen)...)
 	for _, m := range foreignMembers(seen) {
 		warnings = append(warnings, fmt.Sprintf("the group has a member that is no worker of this object: client id %q at %q; it takes partitions from the workers", m.ClientID, m.Host))
@@ -264,10 +260,10 @@ func warningsOf(group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot) []string
 	return warnings[:min(len(warnings), maxWarnings)]
 }
 
-// longTransaction is how long a transaction may be open before it is named:
-// Kafka's own default for transaction.max.timeout.ms, after which the broker
-// aborts one whose producer is gone.
-const longTransaction = 15 * time.Minute
+// longTransaction is how long a transaction may hold consumers back before it is
+// named. A producer's default for transaction.timeout.ms is one minute, after
+// which the broker aborts it: what is open for two was given longer.
+const longTransaction = 2 * time.Minute
 
 // kafkaWarnings are what the offsets tell that a person should look at.
 func kafkaWarnings(seen groupSnapshot) []string {

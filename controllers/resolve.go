@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strings"
@@ -26,6 +27,8 @@ type resolved struct {
 	files map[string]keyRef // by name in workerconfig.CredentialsPath
 	// origins says where the fields of a kafkaauth.FieldError came from.
 	origins map[string]keyRef
+	// said are those of the fields that the spec says itself: names, no secrets.
+	said map[string]string
 }
 
 // keyRef is a key of a Secret or ConfigMap.
@@ -64,6 +67,7 @@ type resolver struct {
 	namespace string
 	read      reader
 	ambient   bool // the manager's own cloud identity may be used
+	bound     bool // the spec is a service binding
 	inUse     map[string]keyRef
 	refs      []objectRef
 	out       resolved
@@ -76,12 +80,9 @@ type resolver struct {
 func resolve(
 	spec v1alpha1.KafkaConnectionSpec, namespace string, ambient bool, read reader, inUse map[string]keyRef,
 ) (resolved, []objectRef, *problem) {
-	r := resolver{namespace: namespace, read: read, ambient: ambient, inUse: inUse}
-	r.out = resolved{clusterID: spec.ClusterID, files: map[string]keyRef{}, origins: map[string]keyRef{}}
-	servers := make([]string, 0, len(spec.BootstrapServers))
-	for _, s := range spec.BootstrapServers {
-		servers = append(servers, string(s))
-	}
+	r := resolver{namespace: namespace, read: read, ambient: ambient, bound: spec.ServiceBinding != nil, inUse: inUse}
+	r.out = resolved{clusterID: spec.ClusterID, files: map[string]keyRef{}, origins: map[string]keyRef{}, said: map[string]string{}}
+	servers := serverNames(spec)
 	var security kafkaauth.Security
 	if spec.ServiceBinding != nil {
 		servers, security = r.binding(string(spec.ServiceBinding.SecretName))
@@ -92,14 +93,24 @@ func resolve(
 	return r.out, r.refs, r.problem
 }
 
+// serverNames are the servers that the spec names itself.
+func serverNames(spec v1alpha1.KafkaConnectionSpec) []string {
+	servers := make([]string, 0, len(spec.BootstrapServers))
+	for _, s := range spec.BootstrapServers {
+		servers = append(servers, string(s))
+	}
+	return servers
+}
+
 func (r *resolver) fail(reason, format string, args ...any) {
 	if r.problem == nil {
 		r.problem = &problem{reason, fmt.Sprintf(format, args...)}
 	}
 }
 
-// data is the content of an object, nil once something failed.
-func (r *resolver) data(object objectRef) map[string]string {
+// data is the content of an object that the field is made of; nil once something
+// failed.
+func (r *resolver) data(object objectRef, field string) map[string]string {
 	if r.problem != nil {
 		return nil
 	}
@@ -109,9 +120,9 @@ func (r *resolver) data(object objectRef) map[string]string {
 	data, err := r.read(object)
 	switch {
 	case errors.Is(err, errNoObject):
-		r.fail(v1alpha1.ReasonCredentialsMissing, "%v", err)
+		r.fail(v1alpha1.ReasonCredentialsMissing, "%v (it is needed for %s)", err, field)
 	case err != nil:
-		r.fail(v1alpha1.ReasonCredentialsUnreadable, "%v", err)
+		r.fail(v1alpha1.ReasonCredentialsUnreadable, "%v (it is needed for %s)", err, field)
 	}
 	return data
 }
@@ -121,7 +132,7 @@ func (r *resolver) data(object objectRef) map[string]string {
 // workers find in the file. The key that the file has now comes first: it is
 // part of the pod template, so that another one would roll all pods.
 func (r *resolver) value(field, file string, object objectRef, keys ...string) (content, path string) {
-	data := r.data(object)
+	data := r.data(object, field)
 	for _, key := range inUseFirst(keys, r.inUse[file], object) {
 		if content = data[key]; content != "" {
 			from := keyRef{object, key}
@@ -129,8 +140,30 @@ func (r *resolver) value(field, file string, object objectRef, keys ...string) (
 			return content, workerconfig.CredentialsPath + "/" + file
 		}
 	}
-	r.fail(v1alpha1.ReasonCredentialsMissing, "%s has no key %s with content", object, quotedList(keys))
+	r.fail(v1alpha1.ReasonCredentialsMissing, "%s has no key %s with content%s", object, quotedList(keys), r.keyHint(field, data))
 	return "", ""
+}
+
+// keyFields are the fields of the spec that name a key.
+var keyFields = map[string]string{ //nolint:gosec // names of fields
+	"tls.ca": "the key of tls.ca", "tls.certificate": "tls.certificate.certificateKey", "tls.key": "tls.certificate.privateKeyKey",
+	"sasl.username": "sasl.secretRef.usernameKey", "sasl.password": "sasl.secretRef.passwordKey",
+	"sasl.oauth.clientID": "sasl.oauth.secretRef.clientIDKey", "sasl.oauth.clientSecret": "sasl.oauth.secretRef.clientSecretKey",
+	"sasl.oauth.ca": "the key of sasl.oauth.ca", "sasl.aws.accessKeyID": "sasl.aws.secretRef.accessKeyIDKey",
+	"sasl.aws.secretAccessKey": "sasl.aws.secretRef.secretAccessKeyKey", "sasl.aws.sessionToken": "sasl.aws.secretRef.sessionTokenKey",
+}
+
+// maxKeys is how many keys a message lists.
+const maxKeys = 8
+
+// keyHint tells which keys there are, and where to say which one is meant: a
+// binding has its keys by specification.
+func (r *resolver) keyHint(field string, data map[string]string) string {
+	if len(data) == 0 || r.bound {
+		return ""
+	}
+	keys := slices.Sorted(maps.Keys(data))
+	return fmt.Sprintf("; it has %q, and %s says which one is meant", keys[:min(len(keys), maxKeys)], keyFields[field])
 }
 
 func inUseFirst(keys []string, inUse keyRef, object objectRef) []string {
@@ -209,7 +242,9 @@ func (r *resolver) saslOf(spec *v1alpha1.SASLSpec) kafkaauth.SASL {
 func (r *resolver) password(security *kafkaauth.SASL, object objectRef, username string, userKeys, passwordKeys []string) {
 	worker := r.out.sasl
 	security.Username, worker.Username = username, username
-	if username == "" {
+	if username != "" {
+		r.out.said["sasl.username"] = username
+	} else {
 		security.Username, worker.UsernameFile = r.value("sasl.username", "username", object, userKeys...)
 	}
 	security.Password, worker.PasswordFile = r.value("sasl.password", "password", object, passwordKeys...)
@@ -223,7 +258,9 @@ func (r *resolver) oauth(spec *v1alpha1.OAuthSpec) (kafkaauth.OAuth, *workerconf
 		TokenEndpoint: spec.TokenEndpoint, Scopes: spec.Scopes, Audience: spec.Audience, ClientID: spec.ClientID,
 	}
 	object := r.secret(spec.SecretRef.Name)
-	if spec.ClientID == "" {
+	if spec.ClientID != "" {
+		r.out.said["sasl.oauth.clientID"] = spec.ClientID
+	} else {
 		security.ClientID, worker.ClientIDFile = r.value("sasl.oauth.clientID", "client-id", object, either(spec.SecretRef.ClientIDKey, "client-id")...)
 	}
 	security.ClientSecret, worker.ClientSecretFile = r.value("sasl.oauth.clientSecret", "client-secret", object, either(spec.SecretRef.ClientSecretKey, "client-secret")...)
@@ -257,7 +294,7 @@ func (r *resolver) aws(spec *v1alpha1.AWSSpec) (kafkaauth.AWS, *workerconfig.AWS
 // is not sent in the clear because a key was forgotten.
 func (r *resolver) binding(name string) ([]string, kafkaauth.Security) {
 	object := objectRef{secretKind, r.namespace, name}
-	data := r.data(object)
+	data := r.data(object, "serviceBinding")
 	if r.problem != nil {
 		return nil, kafkaauth.Security{}
 	}

@@ -11,6 +11,7 @@ import (
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
 	"github.com/lagrange-operator/lagrange/api/workerconfig"
 	"github.com/lagrange-operator/lagrange/internal/kafka"
+	"github.com/lagrange-operator/lagrange/internal/kafkaadmin"
 	"github.com/lagrange-operator/lagrange/internal/kafkaauth"
 )
 
@@ -52,6 +53,7 @@ func TestResolve(t *testing.T) {
 		want    kafkaauth.Security
 		sasl    *workerconfig.SASL
 		files   string // of the workers, sorted
+		said    string // of the fields that the spec says itself
 	}{
 		"Plain": {reason: "nothing to resolve", spec: specOf(nil, nil)},
 		"OAuth": {
@@ -77,7 +79,15 @@ func TestResolve(t *testing.T) {
 			sasl: &workerconfig.SASL{Mechanism: "OAUTHBEARER", OAuth: &workerconfig.OAuth{
 				TokenEndpoint: "https://t", Scopes: []string{"a", "b"}, Audience: "kafka", ClientID: "literal", ClientSecretFile: at("client-secret"),
 			}},
-			files: "client-secret",
+			files: "client-secret", said: "sasl.oauth.clientID=literal",
+		},
+		"Username": {
+			reason: "as Strimzi's users are named",
+			spec: specOf(nil, &v1alpha1.SASLSpec{Mechanism: v1alpha1.SASLScramSHA512, Username: "billing",
+				SecretRef: &v1alpha1.PasswordReference{Name: "basic"}}),
+			want:  kafkaauth.Security{SASL: kafkaauth.SASL{Mechanism: kafkaauth.ScramSHA512, Username: "billing", Password: "p"}},
+			sasl:  &workerconfig.SASL{Mechanism: "SCRAM-SHA-512", Username: "billing", PasswordFile: at("password")},
+			files: "password", said: "sasl.username=billing",
 		},
 		"AWSKey": {
 			reason: "a temporary access key",
@@ -116,6 +126,13 @@ func TestResolve(t *testing.T) {
 			}
 			if diff := cmp.Diff(tc.sasl, got.sasl); diff != "" {
 				t.Errorf("%s: -want +got:\n%s", tc.reason, diff)
+			}
+			var said []string
+			for _, field := range sortedKeys(got.said) {
+				said = append(said, field+"="+got.said[field])
+			}
+			if strings.Join(said, " ") != tc.said {
+				t.Errorf("%s: the spec says %q, want %q", tc.reason, said, tc.said)
 			}
 			if files := strings.Join(sortedKeys(got.files), " "); files != tc.files {
 				t.Errorf("%s: files %q, want %q", tc.reason, files, tc.files)
@@ -203,28 +220,93 @@ func TestResolveKeepsKey(t *testing.T) {
 	}
 }
 
+// TestResolveProblem: what is missing is named with the field that needs it, and
+// with the keys that are there.
+func TestResolveProblem(t *testing.T) {
+	password := func(secret string) v1alpha1.KafkaConnectionSpec {
+		return specOf(nil, &v1alpha1.SASLSpec{Mechanism: v1alpha1.SASLPlain, Username: "billing", SecretRef: &v1alpha1.PasswordReference{Name: v1alpha1.ObjectName(secret)}})
+	}
+	cases := map[string]struct {
+		reason string
+		spec   v1alpha1.KafkaConnectionSpec
+		want   string
+	}{
+		"NoSecret": {"which of the names is it?", password("absent"), `Secret "absent" does not exist (it is needed for sasl.password)`},
+		"NoKey":    {"another tool's name for it", password("other"), `Secret "other" has no key "password" with content; it has ["login" "pass"], and sasl.secretRef.passwordKey says which one is meant`},
+		"Binding": {"its keys are as the specification says", v1alpha1.KafkaConnectionSpec{ServiceBinding: &v1alpha1.ServiceBinding{SecretName: "bound"}},
+			`Secret "bound" has no key "username" or "user" with content`},
+	}
+	secrets := map[string]map[string]string{"other": {"pass": "p", "login": "l"}, "bound": {"bootstrapServers": "a:1", "password": "p", "saslMechanism": "PLAIN"}}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if _, _, problem := resolve(tc.spec, "shop", false, shelf(secrets), nil); problem == nil || problem.message != tc.want {
+				t.Errorf("%s: %v, want %q", tc.reason, problem, tc.want)
+			}
+		})
+	}
+}
+
+// TestOutdated: what was resolved is in use and not what the spec asks for.
+func TestOutdated(t *testing.T) {
+	before, other := specOf(nil, nil), specOf(&v1alpha1.TLSSpec{}, nil)
+	gone := &problem{v1alpha1.ReasonCredentialsMissing, "gone"}
+	cases := map[string]struct {
+		reason  string
+		known   bool
+		spec    v1alpha1.KafkaConnectionSpec
+		problem *problem
+		want    bool
+	}{
+		"Resolved":   {"nothing is missing", true, other, nil, false},
+		"SecretGone": {"what the spec asks for is in use", true, before, gone, false},
+		"SpecToo":    {"and here it is not", true, other, gone, true},
+		"Never":      {"nothing is in use", false, other, gone, false},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			var h heldConnection
+			if tc.known {
+				h.renew(before, resolved{}, nil, noon)
+			}
+			if h.renew(tc.spec, resolved{}, tc.problem, noon); h.outdated != tc.want {
+				t.Errorf("%s: outdated %t, want %t", tc.reason, h.outdated, tc.want)
+			}
+		})
+	}
+}
+
 // TestBlame: a failure names the Secret and key of the field that failed.
 func TestBlame(t *testing.T) {
-	h := heldConnection{resolved: resolved{origins: map[string]keyRef{
+	all := map[string]keyRef{
 		"tls.ca": {userSecret, "ca.crt"}, "sasl.username": {userSecret, "username"}, "sasl.password": {userSecret, "password"},
-	}}}
+	}
+	word := map[string]keyRef{"sasl.password": {userSecret, "password"}}
+	ca := kafkaadmin.Connection{Security: kafkaauth.Security{TLS: kafkaauth.TLS{CA: "PEM"}}}
+	spaced := kafkaadmin.Connection{Security: kafkaauth.Security{SASL: kafkaauth.SASL{Password: "s3cret "}}}
 	field := func(name string) error {
 		return fmt.Errorf("connect: %w: %w", kafka.ErrAuthentication, &kafkaauth.FieldError{Field: name, Err: errBoom})
 	}
 	cases := map[string]struct {
 		reason string
+		held   resolved
 		err    error
 		want   []string
 		not    string
 	}{
-		"Field":  {"one field", field("tls.ca"), []string{`(Secret "user", key "ca.crt")`}, "password"},
-		"Part":   {"all that makes it up", field("sasl"), []string{`key "username"`, `key "password"`}, "ca.crt"},
-		"Other":  {"a field that no Secret gave: all that are in use", field("tls.serverName"), []string{`key "ca.crt"`, `key "password"`}, "(Secret \"user\", key \"ca.crt\")"},
-		"NoAuth": {"not about credentials", fmt.Errorf("connect: %w", kafka.ErrUnreachable), nil, "Secret"},
+		"Field":    {"one field", resolved{origins: all, connection: ca}, field("tls.ca"), []string{`(Secret "user", key "ca.crt")`}, "password"},
+		"Part":     {"all that makes it up", resolved{origins: all}, field("sasl"), []string{`key "username"`, `key "password"`}, "ca.crt"},
+		"Said":     {"the user may be the wrong one, and is in the spec", resolved{origins: word, said: map[string]string{"sasl.username": "billing"}}, field("sasl"), []string{`(Secret "user", key "password"; sasl.username "billing")`}, "ca.crt"},
+		"Name":     {"no Secret holds the server's name", resolved{origins: all}, field("tls.serverName"), []string{"tls.serverName: boom"}, "Secret"},
+		"Method":   {"nor the mechanism", resolved{origins: all}, field("sasl.mechanism"), []string{"sasl.mechanism: boom"}, "Secret"},
+		"Listener": {"nor what the listener speaks", resolved{origins: all}, field("tls"), []string{"tls: boom"}, "Secret"},
+		"SystemCA": {"a private CA, and none was named", resolved{origins: word}, field("tls.ca"), []string{"tls.ca is not set", "system's certificates"}, "Secret"},
+		"OAuthCA":  {"the same of a token endpoint", resolved{origins: word}, field("sasl.oauth.ca"), []string{"sasl.oauth.ca is not set"}, "Secret"},
+		"Space":    {"white space is seen by nobody", resolved{origins: word, connection: spaced}, field("sasl"), []string{"white space"}, "s3cret"},
+		"NoAuth":   {"not about credentials", resolved{origins: all}, fmt.Errorf("connect: %w", kafka.ErrUnreachable), nil, "Secret"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			got := h.blame(tc.err)
+			got := heldConnection{resolved: tc.held}.blame(tc.err)
 			for _, want := range tc.want {
 				if !strings.Contains(got, want) {
 					t.Errorf("%s: %q, want %q in it", tc.reason, got, want)

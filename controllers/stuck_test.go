@@ -133,8 +133,8 @@ func TestKafkaWarnings(t *testing.T) {
 		words  []string
 	}{
 		"None":       {"all is well", groupSnapshot{sample: open(nil)}, nil},
-		"ShortOpen":  {"a transaction of the present", groupSnapshot{sample: open(since(14, ""))}, nil},
-		"LongOpen":   {"longer than a broker lets one be", groupSnapshot{sample: open(since(15, ""))}, []string{"transaction", "orders-3 by producer 4002"}},
+		"ShortOpen":  {"a transaction of the present", groupSnapshot{sample: open(since(1, ""))}, nil},
+		"LongOpen":   {"longer than a producer is given by default", groupSnapshot{sample: open(since(2, ""))}, []string{"transaction", "orders-3 by producer 4002"}},
 		"NamedOpen":  {"whose it is, where the cluster says it", groupSnapshot{sample: open(since(15, "payments-7"))}, []string{`orders-3 by "payments-7" (producer 4002)`}},
 		"AboveEnd":   {"named, not negative", groupSnapshot{lag: anomaly(lag.CommittedAboveEnd, 2)}, []string{"above the log end", "orders-0, orders-1:"}},
 		"BelowStart": {"lost to retention", groupSnapshot{lag: anomaly(lag.CommittedBelowStart, 7)}, []string{"retention", "orders-4 and others"}},
@@ -174,6 +174,8 @@ func TestLagStatus(t *testing.T) {
 			v1alpha1.LagStatus{Messages: 5200, Seconds: ptr.To(int64(750)), Behind: "12m", ProducedPerSecond: ptr.To(int64(4100)), ConsumedPerSecond: ptr.To(int64(0)), ObservedAt: at}},
 		"AtLeast": {"older than what is remembered", group(lag.Age{Duration: time.Hour, AtLeast: true, Known: true}, lag.Rate{}, rate(3)),
 			v1alpha1.LagStatus{Messages: 5200, Seconds: ptr.To(int64(3600)), AtLeast: true, Behind: ">=60m", ConsumedPerSecond: ptr.To(int64(3)), ObservedAt: at}},
+		"AtLeastNothing": {"at least no time at all is not known", group(lag.Age{Duration: 300 * time.Millisecond, AtLeast: true, Known: true}, lag.Rate{}, lag.Rate{}),
+			v1alpha1.LagStatus{Messages: 5200, ObservedAt: at}},
 		"Unknown": {"no number for what is not known", group(lag.Age{}, lag.Rate{}, lag.Rate{}), v1alpha1.LagStatus{Messages: 5200, ObservedAt: at}},
 	}
 	for name, tc := range cases {

@@ -18,7 +18,6 @@ import (
 
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
 	"github.com/lagrange-operator/lagrange/api/workerconfig"
-	"github.com/lagrange-operator/lagrange/internal/kafka"
 )
 
 // configVolume is the volume of the worker's configuration.
@@ -51,21 +50,8 @@ func workerFile(group *v1alpha1.KafkaConsumerGroup, r resolved) workerconfig.Fil
 		GroupID:          group.Spec.GroupID,
 		Topics:           topicsOf(group),
 		TopicPattern:     group.Spec.TopicPattern,
-		Consumer: workerconfig.Consumer{
-			InitialOffset:     group.Spec.Consumer.InitialOffset,
-			IsolationLevel:    isolationOf(group),
-			Assignment:        string(group.Spec.Consumer.Assignment),
-			MaxProcessingTime: workerconfig.Duration(group.Spec.Consumer.MaxProcessingTime.Duration),
-		},
+		Consumer:         workerConsumer(group.Spec.Consumer).WithoutDefaults(),
 	}
-}
-
-// isolationOf is empty for the default, so that naming it rolls no pods.
-func isolationOf(group *v1alpha1.KafkaConsumerGroup) string {
-	if level := kafka.Isolation(group.Spec.Consumer.IsolationLevel); level != kafka.ReadUncommitted {
-		return string(level)
-	}
-	return ""
 }
 
 // renderDeployment is the group's Deployment as Lagrange applies it.

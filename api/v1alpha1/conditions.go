@@ -12,7 +12,8 @@ const (
 	// past its progress deadline; while one is younger, the number of workers
 	// that was available before it suffices.
 	ConditionReady = "Ready"
-	// ConditionReconciling is True while a rollout is under way. Scaling is not a rollout.
+	// ConditionReconciling is True while a rollout is under way, or this generation
+	// can't be applied yet. Scaling is not a rollout.
 	ConditionReconciling = "Reconciling"
 	// ConditionStalled is True when nothing will change until someone acts.
 	ConditionStalled = "Stalled"
@@ -59,6 +60,11 @@ const (
 	// ReasonClusterChanged: another Kafka cluster than before, or than clusterID
 	// names, answers behind the bootstrap servers.
 	ReasonClusterChanged = "ClusterChanged"
+	// ReasonClusterNotSeen: clusterID names a Kafka cluster that was not seen yet
+	// behind the bootstrap servers.
+	ReasonClusterNotSeen = "ClusterNotSeen"
+	// ReasonApplyFailed: the API server did not take the Deployment; it is tried again.
+	ReasonApplyFailed = "ApplyFailed"
 	// ReasonNothingStalled and ReasonSettled: the normal case of Stalled and Reconciling.
 	ReasonNothingStalled = "NothingStalled"
 	ReasonSettled        = "Settled"

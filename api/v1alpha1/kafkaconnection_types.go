@@ -79,6 +79,9 @@ type KafkaConnectionStatus struct {
 	// clusterID is the id of the Kafka cluster behind the bootstrap servers.
 	// +optional
 	ClusterID string `json:"clusterID,omitempty"`
+	// otherClusterID is the id of another cluster that answers behind them and is not accepted; absent otherwise.
+	// +optional
+	OtherClusterID string `json:"otherClusterID,omitempty"`
 	// brokerCount is how many brokers the cluster has.
 	// +optional
 	BrokerCount int32 `json:"brokerCount,omitempty"`

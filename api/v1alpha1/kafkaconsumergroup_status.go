@@ -48,6 +48,9 @@ type KafkaConsumerGroupStatus struct {
 	// clusterID is the id of the Kafka cluster behind the bootstrap servers.
 	// +optional
 	ClusterID string `json:"clusterID,omitempty"`
+	// otherClusterID is the id of another cluster that answers behind them and is not accepted; absent otherwise.
+	// +optional
+	OtherClusterID string `json:"otherClusterID,omitempty"`
 	// group is the consumer group as its coordinator describes it.
 	// +optional
 	Group *GroupStatus `json:"group,omitempty"`

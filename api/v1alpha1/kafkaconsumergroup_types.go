@@ -50,7 +50,9 @@ type KafkaConsumerGroupList struct {
 //
 // +kubebuilder:validation:XValidation:rule="self.scaling.mode == 'Manual' || self.replicas == 0",message="replicas is computed by Lagrange unless scaling.mode is Manual: remove replicas, or set scaling.mode: Manual to fix it by hand",fieldPath=".replicas"
 // +kubebuilder:validation:XValidation:rule="self.scaling.mode != 'Manual' || self.replicas >= 1",message="scaling.mode Manual needs replicas of at least 1; to stop the workers set pause.mode: ScaleToZero",fieldPath=".replicas"
-// +kubebuilder:validation:XValidation:rule="has(self.topics) != has(self.topicPattern)",message="name the topics by topics, or by topicPattern, and not by both",fieldPath=".topics"
+// +kubebuilder:validation:XValidation:rule="has(self.topics) != has(self.topicPattern)",message="name the topics by topics or by topicPattern: by one of the two",fieldPath=".topics"
+// +kubebuilder:validation:XValidation:rule="!has(self.consumer.deadLetter) || !has(self.topics) || !(self.consumer.deadLetter.topic in self.topics)",message="consumer.deadLetter.topic must not be one of topics: a dead letter would be read as a message again, without end",fieldPath=".consumer.deadLetter.topic"
+// +kubebuilder:validation:XValidation:rule="!has(self.consumer.deadLetter) || !has(self.topicPattern) || !self.consumer.deadLetter.topic.matches('^(?:' + self.topicPattern + ')$')",message="consumer.deadLetter.topic must not match topicPattern: a dead letter would be read as a message again, without end",fieldPath=".consumer.deadLetter.topic"
 type KafkaConsumerGroupSpec struct {
 	// kafka is the cluster that holds the group and its topics: the connection itself, or connectionRef.
 	// +required
@@ -93,7 +95,8 @@ type KafkaConsumerGroupSpec struct {
 	// +optional
 	Replicas int32 `json:"replicas"`
 
-	// consumer is what the workers are told about consuming.
+	// consumer is what the workers are told about consuming. The team that owns the workers sets it. Any change of it
+	// rolls the workers once; to write down what is the default already changes nothing.
 	// +kubebuilder:default={}
 	// +optional
 	Consumer ConsumerSpec `json:"consumer,omitempty"`
@@ -140,7 +143,7 @@ type ConnectionReference struct {
 type Workload struct {
 	// template is the pod template of the workers. It needs a container named "worker": that one is given the
 	// group's settings as environment variables (LAGRANGE_...) and as a file. Its labels and annotations reach
-	// the pods. terminationGracePeriodSeconds should be longer than consumer.maxProcessingTime.
+	// the pods. terminationGracePeriodSeconds should be at least 5 seconds longer than consumer.maxProcessingTime.
 	// +required
 	Template corev1.PodTemplateSpec `json:"template"`
 
@@ -170,57 +173,6 @@ type WorkloadMetadata struct {
 	// +optional
 	Annotations map[string]string `json:"annotations,omitempty"`
 }
-
-// ConsumerSpec is what the workers are told about consuming.
-type ConsumerSpec struct {
-	// initialOffset is where a partition without a committed offset starts: at the log start (earliest) or the
-	// log end (latest). It also says what such a partition's lag is. A partition whose siblings have commits was
-	// added later and starts at the log start in either case. Default: earliest, which skips nothing.
-	// +kubebuilder:validation:Enum=earliest;latest
-	// +kubebuilder:default=earliest
-	// +optional
-	InitialOffset string `json:"initialOffset,omitempty"`
-
-	// isolationLevel is which records the workers read. read_uncommitted reads up to the log end, records of aborted
-	// transactions included; read_committed up to the last stable offset, so that the first open transaction holds
-	// back everything after it, which is then no lag. Default: read_uncommitted, as in Kafka.
-	// +kubebuilder:validation:Enum=read_uncommitted;read_committed
-	// +kubebuilder:default=read_uncommitted
-	// +optional
-	IsolationLevel string `json:"isolationLevel,omitempty"`
-
-	// assignment is how partitions are divided among the workers: range, roundRobin or sticky. It decides how
-	// many workers can be used: two topics of 12 partitions use 12 workers with range, and 24 with the others.
-	// Default: range. A change rolls the workers. Workers built on the Go runtime offer all three, this one first,
-	// so old and new ones share the group meanwhile; workers of your own must do the same, or the new ones can join
-	// only after the last old one has left.
-	// +kubebuilder:validation:Enum=range;roundRobin;sticky
-	// +kubebuilder:default=range
-	// +optional
-	Assignment Assignment `json:"assignment,omitempty"`
-
-	// maxProcessingTime is the longest that handling one message may take, as a duration such as 500ms or 1m30s.
-	// A worker being stopped finishes the message in hand for that long. Default: 10s.
-	// +kubebuilder:validation:Type=string
-	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1ms') && duration(self) <= duration('24h')",message="maxProcessingTime must be a duration between 1ms and 24h, such as 500ms or 1m30s"
-	// +kubebuilder:default="10s"
-	// +optional
-	MaxProcessingTime metav1.Duration `json:"maxProcessingTime,omitempty"`
-}
-
-// Assignment is how a group divides its partitions among its members.
-type Assignment string
-
-// The assignments, named as sarama's balance strategies.
-const (
-	// AssignRange gives each member a contiguous range of each topic's partitions.
-	AssignRange Assignment = "range"
-	// AssignRoundRobin deals all partitions of all topics in turn.
-	AssignRoundRobin Assignment = "roundRobin"
-	// AssignSticky balances as roundRobin does and moves as few partitions as it can.
-	AssignSticky Assignment = "sticky"
-)
 
 // ScalingMode is who decides the number of workers.
 type ScalingMode string

@@ -39,6 +39,11 @@ const (
 	EnvTopics = "LAGRANGE_TOPICS"
 	// EnvTopicPattern is a regular expression; not set with a list.
 	EnvTopicPattern = "LAGRANGE_TOPIC_PATTERN"
+	// EnvInstanceID is the Kafka group.instance.id, which makes the member a
+	// static one. The operator never sets it: it is for the pods of a
+	// StatefulSet, from metadata.name. A Deployment's pods never come back under
+	// their names, so the group would wait for each that is gone.
+	EnvInstanceID = "LAGRANGE_INSTANCE_ID"
 
 	// CredentialsPath is the folder in which the files that TLS and SASL name
 	// are mounted, if there are any. They are mounted from the Secrets and
@@ -66,9 +71,11 @@ type File struct {
 	// name; the worker subscribes to all topics of the cluster that match and
 	// are not internal, and looks for new ones every 30 seconds.
 	TopicPattern string `json:"topicPattern,omitempty"`
-	// Consumer is spec.consumer of the KafkaConsumerGroup with its defaults
-	// filled in.
+	// Consumer is spec.consumer of the KafkaConsumerGroup. What is absent has
+	// its default, see WithoutDefaults.
 	Consumer Consumer `json:"consumer"`
+	// Producer is how the worker produces; absent for the defaults of all of it.
+	Producer *Producer `json:"producer,omitempty"`
 }
 
 // TLS names the files of a TLS connection.
@@ -117,20 +124,6 @@ type AWS struct {
 	AccessKeyIDFile     string `json:"accessKeyIDFile,omitempty"`
 	SecretAccessKeyFile string `json:"secretAccessKeyFile,omitempty"`
 	SessionTokenFile    string `json:"sessionTokenFile,omitempty"`
-}
-
-// Consumer is how the worker consumes.
-type Consumer struct {
-	// InitialOffset is "earliest" or "latest": where a partition starts when
-	// no partition of its topic has a commit.
-	InitialOffset string `json:"initialOffset"`
-	// IsolationLevel is "read_committed", or empty for "read_uncommitted".
-	IsolationLevel string `json:"isolationLevel,omitempty"`
-	// Assignment is "range", "roundRobin" or "sticky".
-	Assignment string `json:"assignment"`
-	// MaxProcessingTime is how long handling one message may take, as a Go
-	// duration string such as "1s".
-	MaxProcessingTime Duration `json:"maxProcessingTime"`
 }
 
 // Duration is a time.Duration that reads and writes "1m30s" in JSON.

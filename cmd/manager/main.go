@@ -48,7 +48,9 @@ type options struct {
 }
 
 func main() {
-	o := parse()
+	var o options
+	o.addFlags(flag.CommandLine)
+	flag.Parse()
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&o.zap)))
 	if err := run(o); err != nil {
 		ctrl.Log.Error(err, "the manager ended")
@@ -56,28 +58,27 @@ func main() {
 	}
 }
 
-func parse() options {
-	o := options{settings: controllers.DefaultSettings()}
+// addFlags gives the options their defaults, and the flags that set them.
+func (o *options) addFlags(flags *flag.FlagSet) {
+	o.settings = controllers.DefaultSettings()
 	s := &o.settings
-	flag.StringVar(&o.metricsAddress, "metrics-bind-address", ":8443", "where /metrics is served; 0 turns it off")
-	flag.BoolVar(&o.metricsInsecure, "metrics-insecure", false, "serve /metrics over plain HTTP without authentication")
-	flag.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "where /healthz and /readyz are served")
-	flag.BoolVar(&o.leaderElection, "leader-elect", false, "run as one of several, of which one acts")
-	flag.StringVar(&o.leaderElectionNamespace, "leader-elect-namespace", "", "where the lease is kept; default: the namespace that the manager runs in")
-	flag.StringVar(&o.watchNamespaces, "watch-namespaces", "", "comma-separated namespaces to watch; default: all")
-	flag.DurationVar(&o.pollInterval, "poll-interval", 5*time.Second, "how often each Kafka cluster is asked for lag")
-	flag.Float64Var(&o.kubeQPS, "kube-api-qps", 50, "requests a second to the API server, with bursts of twice as many")
-	flag.DurationVar(&s.ScaleDownAfter, "scale-down-after", s.ScaleDownAfter, "how long a number of workers must have been too high before it goes down")
-	flag.DurationVar(&s.ProgressDeadline, "progress-deadline", s.ProgressDeadline, "how long a rollout or a scale-up may take before it counts as failed")
-	flag.DurationVar(&s.NeverJoinedAfter, "never-joined-after", s.NeverJoinedAfter, "how long ready workers may be without members and commits before that is named")
-	flag.Float64Var(&s.StatusWritesPerSecond, "status-writes-per-second", s.StatusWritesPerSecond, "bound on the status writes that only refresh numbers, over all objects")
-	flag.IntVar(&s.MaxConcurrentReconciles, "max-concurrent-reconciles", s.MaxConcurrentReconciles, "how many groups are worked on at once")
-	flag.BoolVar(&s.AllowAmbientCredentials, "allow-ambient-credentials", false, "let connections use the manager's own cloud identity (AWS_MSK_IAM without a Secret): whoever may create a connection then acts as the manager")
-	flag.DurationVar(&o.credentialsRefresh, "credentials-refresh", 25*time.Second, "how old what was read of a Secret or ConfigMap may grow")
-	flag.IntVar(&o.partitionMetrics, "partition-metrics", 0, "how many partitions have metrics of their own; 0 for none")
-	o.zap.BindFlags(flag.CommandLine)
-	flag.Parse()
-	return o
+	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8443", "where /metrics is served; 0 turns it off")
+	flags.BoolVar(&o.metricsInsecure, "metrics-insecure", false, "serve /metrics over plain HTTP without authentication")
+	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "where /healthz and /readyz are served")
+	flags.BoolVar(&o.leaderElection, "leader-elect", false, "run as one of several, of which one acts")
+	flags.StringVar(&o.leaderElectionNamespace, "leader-elect-namespace", "", "where the lease is kept; default: the namespace that the manager runs in")
+	flags.StringVar(&o.watchNamespaces, "watch-namespaces", "", "comma-separated namespaces to watch; default: all")
+	flags.DurationVar(&o.pollInterval, "poll-interval", 5*time.Second, "how often each Kafka cluster is asked for lag")
+	flags.Float64Var(&o.kubeQPS, "kube-api-qps", 50, "requests a second to the API server, with bursts of twice as many")
+	flags.DurationVar(&s.ScaleDownAfter, "scale-down-after", s.ScaleDownAfter, "how long a number of workers must have been too high before it goes down")
+	flags.DurationVar(&s.ProgressDeadline, "progress-deadline", s.ProgressDeadline, "how long a rollout or a scale-up may take before it counts as failed")
+	flags.DurationVar(&s.NeverJoinedAfter, "never-joined-after", s.NeverJoinedAfter, "how long ready workers may be without members and commits before that is named")
+	flags.Float64Var(&s.StatusWritesPerSecond, "status-writes-per-second", s.StatusWritesPerSecond, "bound on the status writes that only refresh numbers, over all objects")
+	flags.IntVar(&s.MaxConcurrentReconciles, "max-concurrent-reconciles", s.MaxConcurrentReconciles, "how many groups are worked on at once")
+	flags.BoolVar(&s.AllowAmbientCredentials, "allow-ambient-credentials", false, "let connections use the manager's own cloud identity (AWS_MSK_IAM without a Secret): whoever may create a connection then acts as the manager")
+	flags.DurationVar(&o.credentialsRefresh, "credentials-refresh", 25*time.Second, "how old what was read of a Secret or ConfigMap may grow")
+	flags.IntVar(&o.partitionMetrics, "partition-metrics", 0, "how many partitions have metrics of their own; 0 for none")
+	o.zap.BindFlags(flags)
 }
 
 func run(o options) error {

@@ -22,7 +22,7 @@ func createGroups(ctx context.Context, kube client.Client, broker string, n int)
 				Kafka:    v1alpha1.KafkaSource{Connection: v1alpha1.Connection{BootstrapServers: []v1alpha1.BootstrapServer{v1alpha1.BootstrapServer(broker)}}},
 				GroupID:  groupName(i),
 				Topics:   []v1alpha1.TopicName{v1alpha1.TopicName(groupName(i))},
-				Consumer: v1alpha1.ConsumerSpec{MaxProcessingTime: metav1.Duration{Duration: 1e9}},
+				Consumer: v1alpha1.ConsumerSpec{MaxProcessingTime: v1alpha1.Duration{Duration: 1e9}},
 				Scaling:  v1alpha1.ScalingSpec{LagTarget: &v1alpha1.LagTarget{MessagesPerReplica: 200}},
 				Workload: v1alpha1.Workload{Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
 					Containers: []corev1.Container{{Name: "worker", Image: "registry.example/worker:1"}},

@@ -85,7 +85,8 @@ type Observation struct {
 	// was: it may be rebalancing.
 	StateUnknown string
 	// NeverJoined: workers have been ready for a while and the group has
-	// neither members nor commits, so that more workers can't help.
+	// neither members nor commits, or they wait for a topic that doesn't exist, so
+	// that more workers can't help.
 	NeverJoined bool
 }
 

@@ -31,6 +31,14 @@ func newConfig(connection Connection, timeout time.Duration) (*sarama.Config, er
 	return config, nil
 }
 
+// BeyondSpoken tells whether the Version is newer than any that is spoken, and so
+// caps nothing.
+func (c Connection) BeyondSpoken() bool {
+	version, err := newestVersion(c)
+	newest, _ := newestVersion(Connection{})
+	return err == nil && version != newest && version.IsAtLeast(newest)
+}
+
 func newestVersion(connection Connection) (sarama.KafkaVersion, error) {
 	text := connection.Version
 	if text == "" {

@@ -173,7 +173,7 @@ func TestLateListingIsLeftToTheSlowLane(t *testing.T) {
 		if !p.begin(now) {
 			t.Fatal("the list is not due")
 		}
-		p.end(nil, errLate, now, c.hurried)
+		p.end(nil, nil, errLate, now, c.hurried)
 		if got := p.begin(now); got != c.due {
 			t.Errorf("late, in a hurry %t: the list is due %t", c.hurried, got)
 		}

@@ -22,6 +22,7 @@ type patterns struct {
 	listedAt time.Time
 	err      error    // why the last listing failed; errPending while there is none yet
 	names    []string // of the last that did not, sorted; nil before
+	internal []string // those of it that no pattern matches
 	matches  map[string]match
 }
 
@@ -58,8 +59,8 @@ func (c *client) listTopics(ctx context.Context, now time.Time) {
 	if !c.patterns.begin(now) {
 		return
 	}
-	names, err := c.topicNames(ctx)
-	c.patterns.end(names, err, now, hurried(ctx))
+	names, internal, err := c.topicNames(ctx)
+	c.patterns.end(names, internal, err, now, hurried(ctx))
 }
 
 // begin tells whether the caller is to ask for the list. One that could never be
@@ -83,12 +84,12 @@ func (p *patterns) begin(now time.Time) bool {
 
 // end takes in a listing that began then. One that was late in a hurry is left
 // to the slow lane, which has the time.
-func (p *patterns) end(names []string, err error, began time.Time, hurried bool) {
+func (p *patterns) end(names, internal []string, err error, began time.Time, hurried bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.listing, p.matches, p.err = false, map[string]match{}, err
 	if err == nil {
-		p.names = names
+		p.names, p.internal = names, internal
 	}
 	if !hurried || !late(err) {
 		p.listedAt = began
@@ -119,25 +120,29 @@ func (p *patterns) match(pattern string) match {
 	switch {
 	case p.err != nil:
 		m.err = fmt.Errorf("list the topics that match %q: %w", pattern, p.err)
+	case len(m.topics) == 0 && slices.ContainsFunc(p.internal, expression.MatchString):
+		m.err = fmt.Errorf("list the topics that match %q: %w: only topics that are internal to Kafka match, and those are left out", pattern, kafka.ErrTopicMissing)
 	case len(m.topics) == 0:
 		m.err = fmt.Errorf("list the topics that match %q: %w: no topic matches", pattern, kafka.ErrTopicMissing)
 	}
 	return m
 }
 
-// topicNames lists the names of all topics that we may see, but for internal
-// ones, sorted.
-func (c *client) topicNames(ctx context.Context) ([]string, error) {
+// topicNames lists the names of all topics that we may see, sorted, and of
+// those that are internal.
+func (c *client) topicNames(ctx context.Context) (names, internal []string, err error) {
 	response, err := c.metadata(ctx, c.requestAllTopics)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	names := []string{}
+	names = []string{}
 	for _, t := range response.Topics {
-		if !kafka.Internal(t.Name, t.IsInternal) {
+		if kafka.Internal(t.Name, t.IsInternal) {
+			internal = append(internal, t.Name)
+		} else {
 			names = append(names, t.Name)
 		}
 	}
 	slices.Sort(names)
-	return names, nil
+	return names, internal, nil
 }

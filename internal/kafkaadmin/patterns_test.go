@@ -54,6 +54,9 @@ func TestTopicPattern(t *testing.T) {
 			if !errors.Is(got.TopicsErr, c.err) || got.ConnectionErr != nil {
 				t.Errorf("%s: errors %v, %v", c.reason, got.TopicsErr, got.ConnectionErr)
 			}
+			if internal := name == "Underscores"; got.TopicsErr != nil && strings.Contains(got.TopicsErr.Error(), "internal to Kafka") != internal {
+				t.Errorf("%s: %v, want internal topics mentioned: %t", c.reason, got.TopicsErr, internal)
+			}
 			if c.err != nil && !strings.Contains(got.TopicsErr.Error(), "\""+strings.ReplaceAll(c.pattern, `\`, `\\`)+"\"") {
 				t.Errorf("the error %q does not name the pattern", got.TopicsErr)
 			}

@@ -163,7 +163,7 @@ func TestAuthenticationErr(t *testing.T) {
 		},
 		"NoSASL": {
 			reason: "the listener takes everyone", cluster: sasl, fault: illegal,
-			security: kafkaauth.Security{SASL: password(kafkaauth.Plain, "right")}, field: "sasl", text: "the listener does not authenticate by SASL",
+			security: kafkaauth.Security{SASL: password(kafkaauth.Plain, "right")}, field: "sasl.mechanism", text: "the listener does not authenticate by SASL",
 		},
 		"Token": {
 			reason: "the token is refused; what the broker says of it is left out", tokens: func(string) bool { return false },

@@ -11,9 +11,10 @@ import (
 
 const (
 	// heldLong is how long a transaction must have held a partition back before
-	// anybody asks whose it is. Five times the default transaction timeout: a
-	// producer that died had its transaction aborted long before.
-	heldLong = 5 * time.Minute
+	// anybody asks whose it is. One and a half times the default transaction
+	// timeout: a producer that died had its transaction aborted before. It is told
+	// of after two minutes, by when the name has been found.
+	heldLong = 90 * time.Second
 	// holderEvery and maxHolders bound the asking.
 	holderEvery = time.Minute
 	maxHolders  = 8

@@ -43,7 +43,7 @@ func Explain(err error) *FieldError {
 	case errors.Is(err, sarama.ErrSASLAuthenticationFailed):
 		return &FieldError{"sasl", errRefused}
 	case errors.Is(err, sarama.ErrIllegalSASLState):
-		return &FieldError{"sasl", errNoSASL}
+		return &FieldError{"sasl.mechanism", errNoSASL}
 	case errors.Is(err, sarama.ErrUnsupportedSASLMechanism):
 		return &FieldError{"sasl.mechanism", errNotOffered}
 	default:

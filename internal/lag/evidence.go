@@ -7,7 +7,7 @@ import (
 
 const (
 	// minWindow is how long there must be evidence for Slow, Stalled or Stopped;
-	// Options.MaxProcessingTime comes on top.
+	// how long a worker may be silent comes on top, see Options.
 	minWindow = 50 * time.Second
 	// minSteps is how many steps from one sample to the next the evidence needs.
 	minSteps = 10

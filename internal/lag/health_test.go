@@ -41,6 +41,7 @@ func TestHealth(t *testing.T) {
 	cases := map[string]struct {
 		reason            string
 		maxProcessingTime time.Duration
+		commitInterval    time.Duration
 		scenes            []scene
 		want              Health
 		since             time.Duration // after the first sample
@@ -91,6 +92,33 @@ func TestHealth(t *testing.T) {
 			maxProcessingTime: time.Minute,
 			scenes:            []scene{{n: 23}},
 			want:              HealthStalled, since: 110 * time.Second,
+		},
+		"RareCommits": {
+			reason:         "commits every 2 min, of a worker that handles all the time: nothing is said before 170 s without one",
+			commitInterval: 2 * time.Minute,
+			scenes:         []scene{{n: 25}, {n: 1, change: moves(0, 50)}, {n: 33}},
+			want:           HealthOK,
+		},
+		"TooRareCommits": {
+			reason:         "170 s without a commit",
+			commitInterval: 2 * time.Minute,
+			scenes:         []scene{{n: 35}},
+			want:           HealthStalled, since: 170 * time.Second,
+		},
+		"RareCommitsAreNotSlow": {
+			reason:         "between two commits the lag grows, however fast the worker is",
+			commitInterval: 2 * time.Minute,
+			scenes: []scene{
+				{n: 25, change: moves(10, 0)}, {n: 1, change: moves(10, 250)},
+				{n: 24, change: moves(10, 0)}, {n: 1, change: moves(10, 250)}, {n: 24, change: moves(10, 0)},
+			},
+			want: HealthOK,
+		},
+		"LongProcessingAndRareCommits": {
+			reason:            "a message of 60 s, begun right after a commit, and 60 s until the next",
+			maxProcessingTime: time.Minute, commitInterval: time.Minute,
+			scenes: []scene{{n: 34}},
+			want:   HealthOK,
 		},
 		"NeverCommitted": {
 			reason: "a worker that has the partition and never commits is as stuck as one that stopped to",
@@ -299,7 +327,7 @@ func TestHealth(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			f := newFilm()
-			f.options.MaxProcessingTime = tc.maxProcessingTime
+			f.options.MaxProcessingTime, f.options.CommitInterval = tc.maxProcessingTime, tc.commitInterval
 			f.sample.At = noon
 			var last Partition
 			for _, s := range tc.scenes {

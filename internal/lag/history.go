@@ -15,6 +15,14 @@ type Options struct {
 	// MaxProcessingTime is the longest that one message may take. A worker commits
 	// nothing meanwhile, so the window of the verdicts is longer by it.
 	MaxProcessingTime time.Duration
+	// CommitInterval is the time between the commits of a worker that has work,
+	// in which it is just as silent.
+	CommitInterval time.Duration
+}
+
+// window is how long evidence must last against this group's workers.
+func (o Options) window() time.Duration {
+	return minWindow + max(0, o.MaxProcessingTime) + max(0, o.CommitInterval)
 }
 
 // History is what is remembered of one consumer group from sample to sample:
@@ -115,7 +123,7 @@ func (h *History) next(sample kafka.GroupSample, o Options) look {
 		sample: h.samples,
 		now:    sample.At.Sub(h.began),
 		step:   evidenceStep(sample.At.Sub(h.at)),
-		window: minWindow + max(0, o.MaxProcessingTime),
+		window: o.window(),
 		steady: sample.StateErr == nil && !sample.State.Rebalancing(),
 		idle:   h.idle && withoutMembers(sample),
 		slots:  &h.slots,

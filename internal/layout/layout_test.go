@@ -34,8 +34,29 @@ func TestCounts(t *testing.T) {
 			reason: "a prime count is no trap: 7 partitions on 4 members is 2 each at most",
 			group:  Group{Sticky, []int32{7}}, counts: []int32{1, 2, 3, 4, 7}, useful: 7,
 		},
-		"OnePartition": {reason: "one member at most", group: Group{Range, []int32{1}}, counts: []int32{1}, useful: 1},
-		"NoTopics":     {reason: "nothing to divide", group: Group{Range, nil}, counts: nil, useful: 0},
+		"TwoTopicsStable": {
+			reason: "stable deals all 24 together",
+			group:  Group{Stable, []int32{12, 12}}, counts: []int32{1, 2, 3, 4, 5, 6, 8, 12, 24}, useful: 24,
+		},
+		"TwoTopicsCooperativeSticky": {
+			reason: "so does cooperative sticky",
+			group:  Group{CooperativeSticky, []int32{12, 12}}, counts: []int32{1, 2, 3, 4, 5, 6, 8, 12, 24}, useful: 24,
+		},
+		"TwoTopicsStableConsistent": {
+			reason: "a number of both topics goes to one member: 12 numbers",
+			group:  Group{StableConsistent, []int32{12, 12}}, counts: []int32{1, 2, 3, 4, 6, 12}, useful: 12,
+		},
+		"UnevenStableConsistent": {
+			reason: "numbers mean nothing across 12 and 4 partitions: 16 units",
+			group:  Group{StableConsistent, []int32{12, 4}}, counts: []int32{1, 2, 3, 4, 6, 8, 16}, useful: 16,
+		},
+		"MixedStableConsistent": {
+			reason: "12 numbers of two topics and 4 of one are 16 units; at 15 members one may still have two, which are 3 or 4 partitions",
+			group:  Group{StableConsistent, []int32{12, 4, 12}}, counts: []int32{1, 2, 3, 4, 6, 8, 16}, useful: 16,
+		},
+		"NoTopicsStableConsistent": {reason: "nothing to divide", group: Group{StableConsistent, nil}, counts: nil, useful: 0},
+		"OnePartition":             {reason: "one member at most", group: Group{Range, []int32{1}}, counts: []int32{1}, useful: 1},
+		"NoTopics":                 {reason: "nothing to divide", group: Group{Range, nil}, counts: nil, useful: 0},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -70,6 +91,16 @@ func TestBusiestAgainstDealing(t *testing.T) {
 			if got, want := rr.Busiest(members), slices.Max(dealRoundRobin(partitions, members)); got != want {
 				t.Errorf("roundRobin %v over %d members: busiest %d, dealt %d", partitions, members, got, want)
 			}
+		}
+	}
+}
+
+// TestBusiestOfStableConsistent: what it may get at most, by hand.
+func TestBusiestOfStableConsistent(t *testing.T) {
+	mixed := Group{StableConsistent, []int32{12, 4, 12}} // 12 units of 2 partitions, 4 of 1
+	for members, want := range map[int32]int32{0: 28, 1: 28, 2: 16, 3: 12, 5: 8, 8: 4, 15: 4, 16: 2, 100: 2} {
+		if got := mixed.Busiest(members); got != want {
+			t.Errorf("busiest of %d members %d, want %d", members, got, want)
 		}
 	}
 }

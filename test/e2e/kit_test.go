@@ -125,7 +125,7 @@ func group(ns, name string, b *broker, serviceTime string, mods ...func(*v1alpha
 	g.Spec = v1alpha1.KafkaConsumerGroupSpec{
 		Kafka:   v1alpha1.KafkaSource{Connection: v1alpha1.Connection{BootstrapServers: []v1alpha1.BootstrapServer{v1alpha1.BootstrapServer(b.address)}}},
 		GroupID: name, Topics: []v1alpha1.TopicName{"orders"},
-		Consumer: v1alpha1.ConsumerSpec{MaxProcessingTime: metav1.Duration{Duration: 1e9}},
+		Consumer: v1alpha1.ConsumerSpec{MaxProcessingTime: v1alpha1.Duration{Duration: 1e9}},
 		Scaling:  v1alpha1.ScalingSpec{LagTarget: &v1alpha1.LagTarget{MessagesPerReplica: 100}},
 		Workload: v1alpha1.Workload{Template: corev1.PodTemplateSpec{
 			ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{"example.com/team": "checkout"}},

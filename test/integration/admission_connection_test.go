@@ -117,8 +117,8 @@ func TestAdmissionOneOf(t *testing.T) {
 
 		"Pattern":        {"in place of topics", manifest(t, ns, fields{"spec.topics": nil, "spec.topicPattern": "orders-(eu|us)-[0-9]+"}), nil},
 		"PatternLongest": {"as long as a topic's name", manifest(t, ns, fields{"spec.topics": nil, "spec.topicPattern": strings.Repeat("a", 249)}), nil},
-		"PatternAndList": {"which of the two?", manifest(t, ns, fields{"spec.topicPattern": "orders"}), []string{"spec.topics", "by topicPattern, and not by both"}},
-		"NoTopics":       {"nothing to consume", manifest(t, ns, fields{"spec.topics": nil}), []string{"spec.topics", "by topicPattern, and not by both"}},
+		"PatternAndList": {"which of the two?", manifest(t, ns, fields{"spec.topicPattern": "orders"}), []string{"spec.topics", "by topics or by topicPattern: by one of the two"}},
+		"NoTopics":       {"nothing to consume", manifest(t, ns, fields{"spec.topics": nil}), []string{"spec.topics", "by topics or by topicPattern: by one of the two"}},
 		"PatternBroken":  {"no expression", manifest(t, ns, fields{"spec.topics": nil, "spec.topicPattern": "orders-("}), []string{"spec.topicPattern", "missing closing )", "regular expression (RE2)"}},
 		"PatternAhead":   {"RE2 has no look-ahead", manifest(t, ns, fields{"spec.topics": nil, "spec.topicPattern": "(?!_).*"}), []string{"spec.topicPattern", "regular expression (RE2)"}},
 		"PatternLong":    {"no topic's name is that long", manifest(t, ns, fields{"spec.topics": nil, "spec.topicPattern": strings.Repeat("a", 250)}), []string{"spec.topicPattern", "249"}},

@@ -166,10 +166,13 @@ func TestConnectionConditions(t *testing.T) {
 	closed.Spec.TLS, closed.Spec.SASL = scramSpec()
 	closed.Spec.SASL.Mechanism = v1alpha1.SASLPlain
 	create(t, closed)
-	wantConnection(t, closed, map[string]string{
+	missing := wantConnection(t, closed, map[string]string{
 		v1alpha1.ConditionReady: "False CredentialsMissing", v1alpha1.ConditionConnectionResolved: "False CredentialsMissing",
 		v1alpha1.ConditionReachable: "Unknown CredentialsMissing", v1alpha1.ConditionStalled: "True CredentialsMissing",
 	})
+	if missing.BootstrapServers != secured.address() {
+		t.Errorf("servers %q while a Secret is missing, want those of the spec", missing.BootstrapServers)
+	}
 	secret(t, ns, "ca", map[string]string{"ca.crt": c.cluster.PEM})
 	secret(t, ns, "user", map[string]string{"password": "wrong"})
 	wantConnection(t, closed, map[string]string{
@@ -269,13 +272,14 @@ func TestClusterChanged(t *testing.T) {
 	create(t, c)
 	wantReplicas(t, g, 3)
 	wantLag(t, g, 300)
+	play(t, g, allAvailable)
 	wantConnection(t, c, map[string]string{v1alpha1.ConditionReady: "True Connected"})
 
 	before.Close()
 	wantCondition(t, g, v1alpha1.ConditionKafkaReachable, metav1.ConditionFalse, v1alpha1.ReasonTimeout) // the port still listens
 	other := at.startBroker(t, map[string]int32{"orders": 12}, kfake.ClusterID("other"))
 	changed := wantCondition(t, g, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonClusterChanged)
-	if lacks := mentions(changed.Message, at.address, `was "before"`, `now is "other"`, "clusterID"); lacks != nil {
+	if lacks := mentions(changed.Message, at.address, `was "before"`, `now is "other"`, "clusterID", "workers that run", "kubectl scale deployment/moved --replicas=0"); lacks != nil {
 		t.Error(lacks)
 	}
 	wantConnection(t, c, map[string]string{v1alpha1.ConditionReady: "False ClusterChanged", v1alpha1.ConditionStalled: "True ClusterChanged"})
@@ -286,6 +290,13 @@ func TestClusterChanged(t *testing.T) {
 	wantCondition(t, g, v1alpha1.ConditionLagKnown, metav1.ConditionFalse, v1alpha1.ReasonClusterChanged)
 	wantReplicas(t, g, 3)
 	wantLag(t, g, 300)
+	d := wantDeployment(t, g, func(*appsv1.Deployment) error { return nil })
+	if err := kube.Patch(context.Background(), d, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"replicas":0}}`))); err != nil {
+		t.Fatal(err)
+	}
+	play(t, g, allAvailable)
+	wantStatus(t, g, func(s v1alpha1.KafkaConsumerGroupStatus) error { return same("workers", s.Replicas, 0) })
+	wantReplicas(t, g, 0) // not put back
 
 	change(t, g, func(g *v1alpha1.KafkaConsumerGroup) { g.Spec.Kafka.ClusterID = "other" })
 	wantReplicas(t, g, 12)

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/cli-utils/pkg/kstatus/status"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
@@ -32,7 +33,7 @@ func TestWrongCredentials(t *testing.T) {
 		words  []string
 	}{
 		"Password": {"the broker refuses it", "user", map[string]string{"password": "not-the-word"},
-			v1alpha1.ReasonAuthenticationFailed, []string{"refused", `Secret "user", key "password"`}},
+			v1alpha1.ReasonAuthenticationFailed, []string{"refused", `Secret "user", key "password"; sasl.username "billing"`}},
 		"OtherCA": {"the brokers' certificate is of another authority", "ca", map[string]string{"ca.crt": testcerts.NewCA(t, "other").PEM},
 			v1alpha1.ReasonAuthenticationFailed, []string{"not trusted", `Secret "ca", key "ca.crt"`}},
 		"NoCertificate": {"not PEM", "ca", map[string]string{"ca.crt": "not-the-word"},
@@ -154,7 +155,7 @@ func TestSecretGone(t *testing.T) {
 }
 
 // TestSecretComesLater: a group that is there before its Secret has no workers
-// until it comes, says why, and is not taken for failed.
+// until it comes, says why and that someone must act, and goes on by itself then.
 func TestSecretComesLater(t *testing.T) {
 	t.Parallel()
 	ns, c := namespace(t), newCertificates(t)
@@ -168,12 +169,14 @@ func TestSecretComesLater(t *testing.T) {
 			t.Errorf("%s: %v", kind, lacks)
 		}
 	}
-	wantCondition(t, g, v1alpha1.ConditionStalled, metav1.ConditionFalse, v1alpha1.ReasonNothingStalled)
+	wantCondition(t, g, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonCredentialsMissing)
+	wantKstatus(t, g, status.FailedStatus)
 	wantNoDeployment(t, g)
 	secret(t, ns, "ca", map[string]string{"ca.crt": c.cluster.PEM})
 	secret(t, ns, "user", map[string]string{"password": "s3cret"})
 	wantReplicas(t, g, 1)
 	wantCondition(t, g, v1alpha1.ConditionLagKnown, metav1.ConditionTrue, v1alpha1.ReasonAllPartitionsRead)
+	wantKstatus(t, g, status.InProgressStatus)
 }
 
 // TestAmbientCredentials: the manager's own identity is nobody's without the installer's word.

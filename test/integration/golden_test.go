@@ -12,7 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
@@ -36,7 +35,7 @@ func TestGolden(t *testing.T) {
 		g.Spec.GroupID = "billing"
 		g.Spec.Scaling.MinReplicas = 2
 		g.Spec.Consumer = v1alpha1.ConsumerSpec{
-			InitialOffset: "latest", Assignment: v1alpha1.AssignSticky, MaxProcessingTime: metav1.Duration{Duration: 1500 * time.Millisecond},
+			InitialOffset: "latest", Assignment: v1alpha1.AssignSticky, MaxProcessingTime: v1alpha1.Duration{Duration: 1500 * time.Millisecond},
 		}
 		g.Spec.Workload.Metadata = &v1alpha1.WorkloadMetadata{Labels: map[string]string{"team": "billing"}, Annotations: map[string]string{"note": "a"}}
 		template := &g.Spec.Workload.Template

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/IBM/sarama"
@@ -15,13 +16,13 @@ import (
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
 )
 
-// member joins the group under a client id until the test ends.
-func (b *broker) member(t *testing.T, group, clientID string) {
+// member joins the group under a client id until leave is called or the test ends.
+func (b *broker) member(t *testing.T, group, clientID string) (leave func()) {
 	t.Helper()
-	b.memberWith(t, group, clientID, idler{})
+	return b.memberWith(t, group, clientID, idler{})
 }
 
-func (b *broker) memberWith(t *testing.T, group, clientID string, handler sarama.ConsumerGroupHandler) {
+func (b *broker) memberWith(t *testing.T, group, clientID string, handler sarama.ConsumerGroupHandler) (leave func()) {
 	t.Helper()
 	c := sarama.NewConfig()
 	c.Version, c.ClientID = sarama.V3_6_0_0, clientID
@@ -39,11 +40,13 @@ func (b *broker) memberWith(t *testing.T, group, clientID string, handler sarama
 			}
 		}
 	}()
-	t.Cleanup(func() {
+	leave = sync.OnceFunc(func() {
 		cancel()
 		<-ended
 		_ = consumers.Close()
 	})
+	t.Cleanup(leave)
+	return leave
 }
 
 // idler is a member that handles nothing.

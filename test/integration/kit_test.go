@@ -133,7 +133,7 @@ func group(ns, name, broker string, mods ...func(*v1alpha1.KafkaConsumerGroup)) 
 		Spec: v1alpha1.KafkaConsumerGroupSpec{
 			Kafka:   v1alpha1.KafkaSource{Connection: v1alpha1.Connection{BootstrapServers: []v1alpha1.BootstrapServer{v1alpha1.BootstrapServer(broker)}}},
 			GroupID: name, Topics: []v1alpha1.TopicName{"orders"},
-			Consumer: v1alpha1.ConsumerSpec{MaxProcessingTime: metav1.Duration{Duration: time.Second}},
+			Consumer: v1alpha1.ConsumerSpec{MaxProcessingTime: v1alpha1.Duration{Duration: time.Second}},
 			Scaling: v1alpha1.ScalingSpec{
 				Mode: v1alpha1.ScalingAuto, MinReplicas: 1, LagTarget: &v1alpha1.LagTarget{MessagesPerReplica: 100},
 			},

@@ -139,7 +139,7 @@ func TestChangedSettingRollsOnce(t *testing.T) {
 	play(t, g, allAvailable)
 
 	change(t, g, func(g *v1alpha1.KafkaConsumerGroup) {
-		g.Spec.Consumer.MaxProcessingTime = metav1.Duration{Duration: 2 * time.Second}
+		g.Spec.Consumer.MaxProcessingTime = v1alpha1.Duration{Duration: 2 * time.Second}
 	})
 	after := wantDeployment(t, g, func(d *appsv1.Deployment) error {
 		if mounted(d) == mounted(before) {
@@ -222,7 +222,7 @@ func TestShortGracePeriod(t *testing.T) {
 	ns, kafka := namespace(t), startBroker(t, map[string]int32{"orders": 12})
 	startManager(t, managerOptions{}, ns)
 	g := group(ns, "hurried", kafka.address(), func(g *v1alpha1.KafkaConsumerGroup) {
-		g.Spec.Consumer.MaxProcessingTime = metav1.Duration{Duration: time.Minute}
+		g.Spec.Consumer.MaxProcessingTime = v1alpha1.Duration{Duration: time.Minute}
 	})
 	create(t, g)
 	words := []string{"terminationGracePeriodSeconds is 30", "consumer.maxProcessingTime 1m0s"}
