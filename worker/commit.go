@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
-
-	"github.com/lagrange-operator/lagrange/internal/kafka"
 )
 
 const (
@@ -20,14 +18,20 @@ const (
 // generation, so that a commit which comes too late is refused by the broker.
 // sarama's marks are not used: they don't tell whether a commit arrived.
 type committer struct {
-	client     sarama.Client
-	group      string
-	memberID   string
-	generation int32
-	progress   *progress
+	client   sarama.Client
+	group    string
+	member   memberOf
+	progress *progress
 
 	// mutex lets one commit through at a time: an older one never lands last.
 	mutex sync.Mutex
+}
+
+// memberOf is who this member is to the group. A cooperative session goes
+// through many generations.
+type memberOf interface {
+	MemberID() string
+	GenerationID() int32
 }
 
 // commit brings everything finished to the broker. It returns nil only when
@@ -36,10 +40,7 @@ func (c *committer) commit() (partitions int, err error) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	pending := c.progress.uncommitted()
-	if len(pending) == 0 {
-		return 0, nil
-	}
-	for attempt := 1; ; attempt++ {
+	for attempt := 1; len(pending) > 0; attempt++ {
 		err = c.send(pending)
 		if err == nil || attempt == commitAttempts || !passesByItself(err) {
 			return len(pending), err
@@ -50,9 +51,10 @@ func (c *committer) commit() (partitions int, err error) {
 		}
 		pending = c.progress.uncommitted()
 	}
+	return 0, nil
 }
 
-func (c *committer) send(pending map[kafka.TopicPartition]position) error {
+func (c *committer) send(pending map[*claim]position) error {
 	coordinator, err := c.client.Coordinator(c.group)
 	if err != nil {
 		return fmt.Errorf("find the coordinator of group %q: %w", c.group, err)
@@ -66,28 +68,31 @@ func (c *committer) send(pending map[kafka.TopicPartition]position) error {
 	return c.accept(pending, response)
 }
 
-func (c *committer) request(pending map[kafka.TopicPartition]position) *sarama.OffsetCommitRequest {
+func (c *committer) request(pending map[*claim]position) *sarama.OffsetCommitRequest {
 	request := sarama.NewOffsetCommitRequest(c.client.Config(), c.group)
-	request.ConsumerID = c.memberID
-	request.ConsumerGroupGeneration = c.generation
-	for tp, at := range pending {
+	request.ConsumerID = c.member.MemberID()
+	request.ConsumerGroupGeneration = c.member.GenerationID()
+	if instance := c.client.Config().Consumer.Group.InstanceId; instance != "" {
+		request.GroupInstanceId = &instance
+	}
+	for of, at := range pending {
 		// Leader epoch -1 is "not known"; 0 would be a real epoch.
-		request.AddBlockWithLeaderEpoch(tp.Topic, tp.Partition, at.next, -1, 0, at.metadata)
+		request.AddBlockWithLeaderEpoch(of.Topic, of.Partition, at.next, -1, 0, at.metadata)
 	}
 	return request
 }
 
-func (c *committer) accept(pending map[kafka.TopicPartition]position, response *sarama.OffsetCommitResponse) error {
+func (c *committer) accept(pending map[*claim]position, response *sarama.OffsetCommitResponse) error {
 	var errs []error
-	for tp, at := range pending {
-		code, answered := response.Errors[tp.Topic][tp.Partition]
+	for of, at := range pending {
+		code, answered := response.Errors[of.Topic][of.Partition]
 		switch {
 		case !answered:
-			errs = append(errs, fmt.Errorf("commit offset %d of %q: %w", at.next, tp, sarama.ErrIncompleteResponse))
+			errs = append(errs, fmt.Errorf("commit offset %d of %q: %w", at.next, of.TopicPartition, sarama.ErrIncompleteResponse))
 		case code != sarama.ErrNoError:
-			errs = append(errs, fmt.Errorf("commit offset %d of %q: %w", at.next, tp, code))
+			errs = append(errs, fmt.Errorf("commit offset %d of %q: %w", at.next, of.TopicPartition, code))
 		default:
-			c.progress.accept(tp, at.next)
+			of.accept(at.next)
 		}
 	}
 	return errors.Join(errs...)
@@ -114,5 +119,5 @@ func passesByItself(err error) bool {
 func lostOwnership(err error) bool {
 	return errors.Is(err, sarama.ErrIllegalGeneration) ||
 		errors.Is(err, sarama.ErrUnknownMemberId) ||
-		errors.Is(err, sarama.ErrRebalanceInProgress)
+		errors.Is(err, sarama.ErrFencedInstancedId)
 }

@@ -1,72 +1,15 @@
 package worker
 
 import (
-	"cmp"
-	"errors"
-	"fmt"
+	"context"
 	"log/slog"
-	"os"
-	"slices"
 	"time"
 
 	"github.com/IBM/sarama"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.opentelemetry.io/otel/propagation"
 
 	"github.com/lagrange-operator/lagrange/api/workerconfig"
-)
-
-// Defaults of the fields of Config that may be left zero.
-const (
-	DefaultKafkaVersion      = "3.6.0"
-	DefaultMaxProcessingTime = 10 * time.Second
-	DefaultCommitInterval    = time.Second
-	DefaultGracePeriod       = 20 * time.Second
-	DefaultMetadataRefresh   = 30 * time.Second
-	DefaultSessionTimeout    = 10 * time.Second
-	// DefaultHeartbeatInterval is shorter than the usual third of the session
-	// timeout: a member learns of a rebalance by its heartbeat, and those that
-	// know already wait for it. In a group that is scaled, that is often.
-	DefaultHeartbeatInterval = time.Second
-	// rebalanceReserve is what the default rebalance timeout grants on top of
-	// the longest message: to commit, and to join again.
-	rebalanceReserve = 30 * time.Second
-)
-
-// InitialOffset is where a partition starts when no partition of its topic has
-// a committed offset.
-type InitialOffset string
-
-// The initial offsets.
-const (
-	// Earliest starts at the log start.
-	Earliest InitialOffset = "earliest"
-	// Latest starts at the log end of the moment in which the partition is
-	// first opened, which is committed before anything is read.
-	Latest InitialOffset = "latest"
-)
-
-// Assignment is how the partitions are divided among the group's members.
-type Assignment string
-
-// The assignments.
-const (
-	Range      Assignment = "range"
-	RoundRobin Assignment = "roundRobin"
-	Sticky     Assignment = "sticky"
-)
-
-// IsolationLevel is which messages of transactions are handled.
-type IsolationLevel string
-
-// The isolation levels.
-const (
-	// ReadUncommitted handles all messages, also those of transactions that are
-	// open or were aborted.
-	ReadUncommitted IsolationLevel = "read_uncommitted"
-	// ReadCommitted handles those of committed transactions, and waits behind
-	// one that is open.
-	ReadCommitted IsolationLevel = "read_committed"
 )
 
 // Config is what Run needs to know. Load fills it from the operator's file and
@@ -87,6 +30,12 @@ type Config struct {
 	ClientID string
 	// GroupID is the consumer group to join. Required.
 	GroupID string
+	// InstanceID makes the member a static one (KIP-345): it does not leave the
+	// group when it stops, and gets its partitions back when it returns within
+	// SessionTimeout under the same id. Only for names that are stable, as a
+	// StatefulSet's pods have: two members of one id throw each other out, and
+	// a Deployment's pods never come back. Default: none.
+	InstanceID string
 	// Topics are the topics to subscribe to. Required, unless there is a
 	// TopicPattern.
 	Topics []string
@@ -97,13 +46,80 @@ type Config struct {
 	TopicPattern string
 	// IsolationLevel defaults to ReadUncommitted.
 	IsolationLevel IsolationLevel
+
 	// InitialOffset defaults to Earliest, which never skips a message.
 	InitialOffset InitialOffset
+	// OnOutOfRange is where a partition goes on whose committed offset is not in
+	// its log: below the log start, when messages were deleted before they were
+	// read, or above the log end, when the topic was created again or data was
+	// lost. Default RangeEarliest, which handles all that there is.
+	OnOutOfRange OutOfRange
+	// MaxMessageAge passes over messages older than that, by their timestamp: a
+	// claim opens at the first message that is young enough, and one that is
+	// too old when it is fetched is not handed in. Both are counted. 0, the
+	// default, passes over none.
+	MaxMessageAge time.Duration
+	// StartAt may move where a partition opens, after all of the above. Nil
+	// moves none.
+	StartAt StartHook `json:"-"`
+
 	// Assignment defaults to Range.
 	Assignment Assignment
+	// Strategy is an assignment of one's own, instead of Assignment. It is used
+	// once all members offer it, by its name; until then the group is assigned
+	// by one that all of them know. A value may keep state, so each Run needs
+	// its own.
+	Strategy sarama.BalanceStrategy `json:"-"`
+	// OnAssigned is told of partitions that this member was given, with where
+	// they open, before their first message is handed in; OnRevoked of those
+	// that it gives up, after their last message and commit. Both hold up the
+	// rebalance while they run. OnAssigned's context ends after three quarters of
+	// RebalanceTimeout; with a cooperative assignment it ends, for partitions that
+	// come later, half of SessionTimeout after the assignment, as they hold up the
+	// heartbeats. OnRevoked's ends five sixths of RebalanceTimeout after the
+	// partitions had to be given up, which the messages in hand have a share of;
+	// when the process ends, GracePeriod and 2.5 s after that where this is
+	// sooner. It has 1 s at least. A panic in one of them is logged, and counts
+	// as a consumer error.
+	OnAssigned func(ctx context.Context, partitions []Assigned) `json:"-"`
+	OnRevoked  func(ctx context.Context, partitions []Revoked)  `json:"-"`
+
+	// Ordering is which messages go one after another. Default OrderByPartition.
+	Ordering Ordering
+	// Concurrency is how many messages are in the handler at the same time, in
+	// the whole process. Default: with OrderByPartition one for each partition,
+	// else DefaultConcurrency.
+	Concurrency int
+	// MaxInFlight and MaxInFlightBytes bound what is taken from Kafka and not
+	// yet committable: waiting, in hand, to be tried again, or finished behind
+	// one that is not. A partition gets at most half of what the others leave,
+	// so that one which is stuck never stops the others; fetching of one that
+	// has its share is paused. What was fetched already comes on top, at most
+	// two fetches of 256 KiB a partition, or two record batches where those are
+	// larger. They also bound what a crash repeats.
+	// Defaults DefaultMaxInFlight and DefaultMaxInFlightBytes (keys, values and headers).
+	MaxInFlight      int
+	MaxInFlightBytes int64
+	// Batch is for RunBatches.
+	Batch Batch
+
+	// Transaction is for RunTransactions.
+	Transaction Transaction
+
+	// Retry is how a message is tried again whose handler failed.
+	Retry Retry
+	// DeadLetter is where a message goes that has failed Retry.Attempts times,
+	// or with a Permanent error. Nil stops Run at such a message, with a
+	// HandlerError.
+	DeadLetter *DeadLetter
 	// MaxProcessingTime is the deadline of one call of the handler. Default
 	// DefaultMaxProcessingTime.
 	MaxProcessingTime time.Duration
+	// StuckAfter is how long one call of the handler may take, deadline or not,
+	// until /healthz fails so that the pod is restarted. Default: three times
+	// MaxProcessingTime, at least DefaultStuckAfter.
+	StuckAfter time.Duration
+
 	// CommitInterval is the time between commits while a claim runs; the end
 	// of a claim commits by itself. Default DefaultCommitInterval.
 	CommitInterval time.Duration
@@ -114,11 +130,12 @@ type Config struct {
 	// DefaultHeartbeatInterval.
 	HeartbeatInterval time.Duration
 	// RebalanceTimeout is how long the group waits for its members in a
-	// rebalance. The message in hand may use three quarters of it, then its
-	// context ends. Default: MaxProcessingTime plus 30 s, so that a message
-	// may always use its whole time.
+	// rebalance. The messages in hand may use three quarters of it, then their
+	// context ends; those that ignore it are abandoned soon after. Default:
+	// MaxProcessingTime plus 30 s, or four thirds of it where that is more, so
+	// that a message may always use its whole time.
 	RebalanceTimeout time.Duration
-	// GracePeriod is how long the message in hand may take once the context
+	// GracePeriod is how long the messages in hand may take once the context
 	// of Run is done. Committing and leaving come on top, at most 5 s. Default
 	// DefaultGracePeriod, which fits a pod's usual 30 s, or MaxProcessingTime
 	// where that is longer, so that a message may always use its whole time.
@@ -126,108 +143,20 @@ type Config struct {
 	// MetadataRefresh is how soon partitions that were added to a topic are
 	// noticed, and topics that match TopicPattern. Default DefaultMetadataRefresh.
 	MetadataRefresh time.Duration
+
+	// Producer is how dead letters and a transaction's messages are produced,
+	// and what NewProducer takes. Its zero value is lossless.
+	Producer ProducerSettings
+	// Propagator carries trace context from a message's headers into the
+	// handler's context, and from a context into what is produced under it.
+	// Default: W3C trace context and baggage.
+	Propagator propagation.TextMapPropagator `json:"-"`
 	// ListenAddress serves /healthz, /readyz and /metrics. Empty serves none.
 	ListenAddress string
 	// Logger defaults to JSON lines on standard error.
-	Logger *slog.Logger
+	Logger *slog.Logger `json:"-"`
 	// Registry receives the metrics while Run runs, and is what /metrics serves.
+	// Two of the same at one time need a registry each.
 	// Default: a new one with the Go runtime's and the process's metrics.
-	Registry *prometheus.Registry
+	Registry *prometheus.Registry `json:"-"`
 }
-
-// Validate says what is missing or not understood, all of it at once. Zero
-// fields that have a default are valid.
-func (c Config) Validate() error {
-	errs := []error{
-		required(len(c.BootstrapServers) > 0, "bootstrap servers"),
-		required(c.GroupID != "", "group id"),
-		c.topicsProblem(),
-		oneOf("isolation level", c.IsolationLevel, "", ReadUncommitted, ReadCommitted),
-		oneOf("initial offset", c.InitialOffset, "", Earliest, Latest),
-		oneOf("assignment", c.Assignment, "", Range, RoundRobin, Sticky),
-		notNegative("maximum processing time", c.MaxProcessingTime),
-		notNegative("commit interval", c.CommitInterval),
-		notNegative("session timeout", c.SessionTimeout),
-		notNegative("heartbeat interval", c.HeartbeatInterval),
-		notNegative("rebalance timeout", c.RebalanceTimeout),
-		notNegative("grace period", c.GracePeriod),
-		notNegative("metadata refresh interval", c.MetadataRefresh),
-	}
-	if c.KafkaVersion != "" {
-		_, err := parseVersion(c.KafkaVersion)
-		errs = append(errs, err)
-	}
-	errs = append(errs, tlsProblems(c.TLS)...)
-	errs = append(errs, saslProblems(c.SASL)...)
-	return errors.Join(errs...)
-}
-
-func required(present bool, what string) error {
-	if present {
-		return nil
-	}
-	return fmt.Errorf("no %s given", what)
-}
-
-func oneOf[T ~string](what string, value T, allowed ...T) error {
-	if slices.Contains(allowed, value) {
-		return nil
-	}
-	return fmt.Errorf("%s %q is not one of %q", what, value, allowed[1:])
-}
-
-func notNegative(what string, value time.Duration) error {
-	if value >= 0 {
-		return nil
-	}
-	return fmt.Errorf("%s %s is negative", what, value)
-}
-
-func parseVersion(text string) (sarama.KafkaVersion, error) {
-	version, err := sarama.ParseKafkaVersion(text)
-	if err != nil {
-		return version, fmt.Errorf("read Kafka version %q: %w", text, err)
-	}
-	if !version.IsAtLeast(sarama.V2_1_0_0) {
-		return version, fmt.Errorf("kafka version %q is older than 2.1.0", text)
-	}
-	return version, nil
-}
-
-func (c Config) withDefaults() (Config, error) {
-	c.KafkaVersion = cmp.Or(c.KafkaVersion, DefaultKafkaVersion)
-	c.InitialOffset = cmp.Or(c.InitialOffset, Earliest)
-	c.Assignment = cmp.Or(c.Assignment, Range)
-	c.IsolationLevel = cmp.Or(c.IsolationLevel, ReadUncommitted)
-	c.MaxProcessingTime = cmp.Or(c.MaxProcessingTime, DefaultMaxProcessingTime)
-	c.CommitInterval = cmp.Or(c.CommitInterval, DefaultCommitInterval)
-	c.SessionTimeout = cmp.Or(c.SessionTimeout, DefaultSessionTimeout)
-	c.HeartbeatInterval = cmp.Or(c.HeartbeatInterval, DefaultHeartbeatInterval)
-	c.RebalanceTimeout = cmp.Or(c.RebalanceTimeout, c.MaxProcessingTime+rebalanceReserve)
-	c.GracePeriod = cmp.Or(c.GracePeriod, max(DefaultGracePeriod, c.MaxProcessingTime))
-	c.MetadataRefresh = cmp.Or(c.MetadataRefresh, DefaultMetadataRefresh)
-	c.Logger = cmp.Or(c.Logger, slog.New(slog.NewJSONHandler(os.Stderr, nil)))
-	c.Registry = cmp.Or(c.Registry, newRegistry())
-	if c.ClientID != "" {
-		return c, nil
-	}
-	host, err := os.Hostname()
-	if err != nil {
-		return c, fmt.Errorf("read the host's name for the client id: %w", err)
-	}
-	c.ClientID = host
-	return c, nil
-}
-
-func newRegistry() *prometheus.Registry {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(
-		collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-	)
-	return registry
-}
-
-// drainTimeout is how long the message in hand may take once the session is
-// over: shorter than the rebalance timeout, so that its commit is still taken.
-func (c Config) drainTimeout() time.Duration { return c.RebalanceTimeout * 3 / 4 }

@@ -1,8 +1,5 @@
-// Package worker is a runtime for Kafka consumer group members, built on
-// sarama. A program hands Run one function and gets: messages of a partition
-// one at a time and in order, offsets committed only after the function
-// returned nil, an explicit starting position for every partition, and a
-// shutdown that finishes and commits what is in hand.
+// Package worker is a runtime for members of Kafka consumer groups, and for
+// producers, built on sarama. A program hands Run one function:
 //
 //	config, err := worker.Load()
 //	if err != nil { ... }
@@ -11,12 +8,48 @@
 //	})
 //
 // The promise is at least once: a message whose offset was committed has been
-// handled. It may be handled again after a crash, a rebalance that took longer
-// than its timeout, or an offset reset, so handlers should be idempotent.
+// handled, and so has every message before it in its partition. It may be
+// handled again after a crash, a rebalance that took longer than its timeout, or
+// an offset reset, so effects should be idempotent; package worker/dedup makes
+// those in a database happen once. Messages come in the order that
+// Config.Ordering names: of a partition, of a key, or none.
 //
-// One membership, from joining to leaving or the next rebalance, goes
+// # Ways to run
 //
-//	join -> resolve where each partition starts, commit what was resolved
-//	     -> one claim per partition: take, handle, finish   (commit every second)
-//	     -> the session ends: finish the message in hand, commit, rejoin or leave
+//   - Run handles one message in a call, RunBatches many. Chain puts Middleware
+//     around a Handler.
+//   - RunTransactions reads, transforms and produces; outputs and offsets are
+//     committed in one transaction.
+//   - RunReaders is membership for programs that fetch by themselves.
+//   - Replay reads partitions again without joining the group.
+//   - NewProducer sends messages and tells the result of each.
+//
+// # Failures
+//
+// A handler that returns an error or panics is called again after a pause, as
+// Config.Retry says; meanwhile only what must come after the message waits.
+// After Retry.Attempts, or at once for a Permanent error, the message goes to
+// Config.DeadLetter, or ends Run with a HandlerError. No message is skipped but
+// by a policy that was asked for (Latest, RangeLatest, MaxMessageAge, StartAt),
+// and each of those is logged and counted.
+//
+// # A session
+//
+// One membership goes
+//
+//	join -> resolve where each partition opens, commit what was resolved
+//	     -> a claim for each partition: take -> lanes -> handlers -> finished
+//	                                                  commit every second
+//	     -> the session ends: nothing new begins, what is in hand is finished or
+//	        abandoned at a deadline, commit, rejoin or leave
+//
+// A claim is one partition for as long as this member has it. What is finished
+// after its claim was given up counts no more.
+//
+// # Settings
+//
+// Load reads the file that the operator mounts, and the environment; every
+// setting can be given in Go as well. Config has them all, with their defaults.
+// docs/worker.md of the repository has the same as tables, with the promise,
+// what breaks it, and the metrics.
 package worker

@@ -18,6 +18,8 @@ type health struct {
 	// rejoin is how long a member may be without a session and still count as
 	// one: a rebalance is no reason to take every pod of a group out of service.
 	rejoin time.Duration
+	// stuck is not nil when a handler has run for too long.
+	stuck func() error
 
 	mutex     sync.Mutex
 	ended     bool
@@ -60,14 +62,15 @@ func (h *health) end() {
 	h.ended = true
 }
 
-// alive is nil until the consume loop has ended.
+// alive is nil until the consume loop has ended, or while a handler is stuck.
 func (h *health) alive() error {
 	h.mutex.Lock()
-	defer h.mutex.Unlock()
-	if h.ended {
+	ended := h.ended
+	h.mutex.Unlock()
+	if ended {
 		return errors.New("the consume loop has ended")
 	}
-	return nil
+	return h.stuck()
 }
 
 // ready is nil for a member of the group, with or without partitions, and

@@ -64,6 +64,14 @@ func TestProbes(t *testing.T) {
 			},
 			alive: http.StatusOK, ready: http.StatusServiceUnavailable,
 		},
+		"Stuck": {
+			reason: "Only a restart takes a handler back that never returns.",
+			live: func(h *health, _ *time.Time) {
+				h.sessionStarted()
+				h.stuck = func() error { return errors.New("stuck") }
+			},
+			alive: http.StatusServiceUnavailable, ready: http.StatusOK,
+		},
 		"Ended": {
 			reason: "Nothing consumes any more.",
 			live: func(h *health, _ *time.Time) {
@@ -76,7 +84,7 @@ func TestProbes(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			clock := time.Unix(0, 0)
-			h := &health{now: func() time.Time { return clock }, rejoin: rejoin}
+			h := &health{now: func() time.Time { return clock }, rejoin: rejoin, stuck: func() error { return nil }}
 			tc.live(h, &clock)
 			routes := h.routes(prometheus.NewRegistry())
 			for path, want := range map[string]int{"/healthz": tc.alive, "/readyz": tc.ready, "/metrics": http.StatusOK} {

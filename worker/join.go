@@ -10,10 +10,12 @@ import (
 )
 
 func (r *runner) consume(ctx context.Context) error {
-	group, err := sarama.NewConsumerGroupFromClient(r.config.GroupID, r.client)
+	client := &groupClient{Client: r.client}
+	group, err := sarama.NewConsumerGroupFromClient(r.config.GroupID, client)
 	if err != nil {
 		return fmt.Errorf("prepare the membership in group %q: %w", r.config.GroupID, err)
 	}
+	client.leaveOffsetsToSetup()
 	var draining sync.WaitGroup
 	draining.Go(func() {
 		for err := range group.Errors() {
@@ -30,18 +32,24 @@ func (r *runner) consume(ctx context.Context) error {
 // something is wrong that joining again would not change.
 func (r *runner) join(ctx context.Context, group sarama.ConsumerGroup) error {
 	wait := newBackoff(joinBackoff, joinMaxBackoff)
-	member := &member{runner: r}
+	member := &member{runner: r, fetching: group}
 	for failures := 0; ctx.Err() == nil; {
 		again, err := r.joinOnce(ctx, group, member)
-		var aboveEnd *OffsetAboveEndError
+		if fatal := r.fatal.Load(); fatal != nil {
+			return *fatal
+		}
+		var outOfRange *OffsetOutOfRangeError
 		switch {
 		case ctx.Err() != nil:
 			return nil //nolint:nilerr // the client is ending: what Consume says of that is no failure
-		case errors.As(err, &aboveEnd):
-			return aboveEnd
+		case errors.As(err, &outOfRange):
+			return outOfRange
 		case err == nil || again:
 			failures = 0
 			continue
+		}
+		if r.committedSince.Swap(false) {
+			failures = 0 // what works now and then is tried soon
 		}
 		failures++
 		r.failed(err)
@@ -63,7 +71,7 @@ func (r *runner) joinOnce(ctx context.Context, group sarama.ConsumerGroup, membe
 	if r.pattern != nil {
 		watching.Go(func() { r.watchTopics(during, topics, end) })
 	}
-	err = group.Consume(during, topics, member)
+	err = r.endable(during, func(ctx context.Context) error { return group.Consume(ctx, topics, member) })
 	again = during.Err() != nil
 	end()
 	watching.Wait()

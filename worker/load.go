@@ -26,19 +26,59 @@ func Load() (Config, error) {
 }
 
 func fromFile(file workerconfig.File) Config {
-	return Config{
-		BootstrapServers:  file.BootstrapServers,
-		TLS:               file.TLS,
-		SASL:              file.SASL,
-		KafkaVersion:      file.KafkaVersion,
-		GroupID:           file.GroupID,
-		Topics:            file.Topics,
-		TopicPattern:      file.TopicPattern,
-		IsolationLevel:    IsolationLevel(file.Consumer.IsolationLevel),
-		InitialOffset:     InitialOffset(file.Consumer.InitialOffset),
-		Assignment:        Assignment(file.Consumer.Assignment),
-		MaxProcessingTime: time.Duration(file.Consumer.MaxProcessingTime),
+	config := Config{
+		BootstrapServers: file.BootstrapServers,
+		TLS:              file.TLS,
+		SASL:             file.SASL,
+		KafkaVersion:     file.KafkaVersion,
+		GroupID:          file.GroupID,
+		Topics:           file.Topics,
+		TopicPattern:     file.TopicPattern,
+		Producer:         producerFromFile(file.Producer),
 	}
+	config.consumeAs(file.Consumer)
+	return config
+}
+
+// consumeAs takes over what the file says; zero fields get their defaults later.
+func (c *Config) consumeAs(file workerconfig.Consumer) {
+	c.InitialOffset = InitialOffset(file.InitialOffset)
+	c.OnOutOfRange = OutOfRange(file.OnOutOfRange)
+	c.MaxMessageAge = time.Duration(file.MaxMessageAge)
+	c.IsolationLevel = IsolationLevel(file.IsolationLevel)
+	c.Assignment = Assignment(file.Assignment)
+	c.MaxProcessingTime = time.Duration(file.MaxProcessingTime)
+	c.SessionTimeout = time.Duration(file.SessionTimeout)
+	c.HeartbeatInterval = time.Duration(file.HeartbeatInterval)
+	c.RebalanceTimeout = time.Duration(file.RebalanceTimeout)
+	c.CommitInterval = time.Duration(file.Commit.Interval)
+	c.Ordering = Ordering(file.Ordering)
+	c.Concurrency = file.Concurrency
+	c.MaxInFlight, c.MaxInFlightBytes = file.InFlight.Messages, file.InFlight.Bytes
+	c.Retry = retryFromFile(file.Retry)
+	if file.DeadLetter != nil {
+		c.DeadLetter = &DeadLetter{Topic: file.DeadLetter.Topic}
+	}
+}
+
+func retryFromFile(file workerconfig.Retry) Retry {
+	return Retry{
+		Attempts:       file.Attempts,
+		InitialBackoff: time.Duration(file.InitialBackoff),
+		MaxBackoff:     time.Duration(file.MaxBackoff),
+		JitterPercent:  jitterFromFile(file.JitterPercent),
+	}
+}
+
+// jitterFromFile: 0 is none in the file, and the default in Retry.
+func jitterFromFile(percent *int) int {
+	switch {
+	case percent == nil:
+		return 0
+	case *percent == 0:
+		return -1
+	}
+	return *percent
 }
 
 func (c *Config) overrideFromEnvironment() {
@@ -53,6 +93,7 @@ func (c *Config) overrideFromEnvironment() {
 		c.GroupID = group
 	}
 	c.ClientID = os.Getenv(workerconfig.EnvClientID)
+	c.InstanceID = os.Getenv(workerconfig.EnvInstanceID)
 }
 
 // listFromEnvironment splits at commas and drops empty entries; nil when

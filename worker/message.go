@@ -2,21 +2,34 @@ package worker
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/IBM/sarama"
-
-	"github.com/lagrange-operator/lagrange/internal/kafka"
 )
 
 // Handler handles one message. Returning nil finishes it; any error has it
-// handed in again, after a pause, until it succeeds or the partition is given
-// up: a message is never skipped.
+// handed in again, after a pause, as Config.Retry says: a message is never
+// skipped. A panic is an error like any other.
 //
 // The context ends after Config.MaxProcessingTime, or earlier when the
 // partition or the process has to be given up and the drain deadline has
-// passed. A handler that ignores its context holds up the rebalance.
+// passed. It is good until the handler returns, and must not be kept for
+// longer. A handler that ignores it is abandoned where its partition or its
+// process has to be given up: the message is handed in again, to the
+// partition's next owner.
 type Handler func(ctx context.Context, msg Message) error
+
+// Middleware is what is done around a handler.
+type Middleware func(next Handler) Handler
+
+// Chain puts middleware around a handler, the first one outermost.
+func Chain(handler Handler, middleware ...Middleware) Handler {
+	for _, around := range slices.Backward(middleware) {
+		handler = around(handler)
+	}
+	return handler
+}
 
 // Message is one Kafka record. Key and Value are the handler's to keep.
 type Message struct {
@@ -39,21 +52,24 @@ type Header struct {
 }
 
 func newMessage(record *sarama.ConsumerMessage) Message {
-	headers := make([]Header, 0, len(record.Headers))
-	for _, header := range record.Headers {
-		headers = append(headers, Header{Key: header.Key, Value: header.Value})
-	}
 	return Message{
 		Topic:     record.Topic,
 		Partition: record.Partition,
 		Offset:    record.Offset,
 		Key:       record.Key,
 		Value:     record.Value,
-		Headers:   headers,
+		Headers:   newHeaders(record.Headers),
 		Timestamp: record.Timestamp,
 	}
 }
 
-func (m Message) topicPartition() kafka.TopicPartition {
-	return kafka.TopicPartition{Topic: m.Topic, Partition: m.Partition}
+func newHeaders(of []*sarama.RecordHeader) []Header {
+	if len(of) == 0 {
+		return nil
+	}
+	headers := make([]Header, len(of))
+	for i, header := range of {
+		headers[i] = Header{Key: header.Key, Value: header.Value}
+	}
+	return headers
 }

@@ -1,28 +1,9 @@
 package worker
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
-
-	"github.com/lagrange-operator/lagrange/internal/kafka"
 )
-
-// OffsetAboveEndError stops Run: the group's committed offset lies beyond the
-// partition's log end, as after the topic was deleted and created again, or
-// after an unclean leader election. Where to go on is for a person to decide.
-type OffsetAboveEndError struct {
-	Topic     string
-	Partition int32
-	// Committed is the group's committed offset, End the log end offset.
-	Committed, End int64
-}
-
-// Error names the partition and both offsets.
-func (e *OffsetAboveEndError) Error() string {
-	return fmt.Sprintf("committed offset %d of topic %q partition %d is above its log end %d:"+
-		" was the topic created again? reset the offsets of the group", e.Committed, e.Topic, e.Partition, e.End)
-}
 
 // commit is what the group has committed for one partition.
 type commit struct {
@@ -92,29 +73,9 @@ type logRange struct {
 	// ReadCommitted the last stable offset. With a transaction open since 90 in
 	// a log that ends at 100 it is 90: its ten messages may yet be committed.
 	readable int64
+	// young is the first message that is not too old. readable where all that
+	// can be read are too old, and kafka.NoOffset where no age was asked for.
+	young int64
 }
 
-// decision is where a claim opens and why, for the log.
-type decision struct {
-	offset int64
-	reason string
-}
-
-// decideStart resolves where the claim of a partition opens. It never goes
-// forward over a message that still exists, except by Latest.
-func decideStart(tp kafka.TopicPartition, committed commit, history topicHistory, log logRange, initial InitialOffset) (decision, error) {
-	switch {
-	case committed.offset > log.end:
-		return decision{}, &OffsetAboveEndError{tp.Topic, tp.Partition, committed.offset, log.end}
-	case committed.exists() && committed.offset < log.start:
-		return decision{log.start, "the committed offset is below the log start: the messages between were deleted"}, nil
-	case committed.exists():
-		return decision{committed.offset, "committed"}, nil
-	case history.addedLater(tp.Partition):
-		return decision{log.start, "no commit, but other partitions of the topic have one: it was added later"}, nil
-	case initial == Latest:
-		return decision{log.readable, "no commit, initial offset is latest"}, nil
-	default:
-		return decision{log.start, "no commit, initial offset is earliest"}, nil
-	}
-}
+func (l logRange) has(offset int64) bool { return l.start <= offset && offset <= l.end }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"regexp"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -26,9 +27,17 @@ const (
 // leaves the group and returns nil. Nothing it started is left running.
 //
 // A broker that can't be reached and a topic that doesn't exist are waited
-// for. An error is returned for a configuration that can't work, and as an
-// OffsetAboveEndError for a partition whose committed offset can't be right.
+// for. An error is returned for a configuration that can't work, as a
+// HandlerError for a message that failed for the last time, and as an
+// OffsetOutOfRangeError where Config.OnOutOfRange is RangeFail.
+//
+// A handler that ignores its context is left behind when Run returns, which
+// says so in the log and the metric lagrange_worker_messages_abandoned_total.
 func Run(ctx context.Context, config Config, handler Handler) error {
+	return runWith(ctx, config, oneByOne{handler})
+}
+
+func runWith(ctx context.Context, config Config, caller caller) error {
 	if err := config.Validate(); err != nil {
 		return fmt.Errorf("worker configuration: %w", err)
 	}
@@ -36,7 +45,7 @@ func Run(ctx context.Context, config Config, handler Handler) error {
 	if err != nil {
 		return fmt.Errorf("worker configuration: %w", err)
 	}
-	runner, err := newRunner(ctx, config, handler)
+	runner, err := newRunner(ctx, config, caller)
 	if err != nil {
 		return fmt.Errorf("worker configuration: %w", err)
 	}
@@ -47,7 +56,7 @@ func Run(ctx context.Context, config Config, handler Handler) error {
 type runner struct {
 	ctx     context.Context
 	config  Config
-	handler Handler
+	caller  caller
 	log     *slog.Logger
 	metrics *metrics
 	health  *health
@@ -55,15 +64,26 @@ type runner struct {
 	files   credentialFiles
 	kafka   *sarama.Config // without SASL, which each client gets anew
 	pattern *regexp.Regexp // nil for a list of topics
-	backoff func(attempt int) time.Duration
-	// handledUpTo tells redeliveries over all sessions of the process.
-	handledUpTo *highWater
+	// slots are the goroutines that call the handler, handled is what they have
+	// handled, over all sessions.
+	slots   *slots
+	handled *handledInAll
+	// deadLetters is nil without a dead letter topic, and in transactions.
+	deadLetters *deadLetters
+	// live is the session of the moment, nil between two.
+	live atomic.Pointer[session]
+	// fatal ends the run with an error.
+	fatal atomic.Pointer[error]
+	// committedSince says that a commit was accepted since the last failure.
+	committedSince atomic.Bool
+	// endMembership ends the membership of the moment with an error.
+	endMembership context.CancelCauseFunc
 
 	// client is set once connected, before the group is joined.
 	client sarama.Client
 }
 
-func newRunner(ctx context.Context, config Config, handler Handler) (*runner, error) {
+func newRunner(ctx context.Context, config Config, caller caller) (*runner, error) {
 	files := credentialFiles{tls: config.TLS, sasl: config.SASL}
 	dialer := newDialer(files)
 	settings, err := saramaConfig(config, dialer)
@@ -76,20 +96,40 @@ func newRunner(ctx context.Context, config Config, handler Handler) (*runner, er
 			return nil, fmt.Errorf("read the topic pattern: %w", err)
 		}
 	}
-	return &runner{
-		ctx:         ctx,
-		config:      config,
-		handler:     handler,
-		log:         config.Logger.With("group", config.GroupID, "client", config.ClientID),
-		metrics:     newMetrics(),
-		health:      &health{now: time.Now, rejoin: config.RebalanceTimeout},
-		dialer:      dialer,
-		files:       files,
-		kafka:       settings,
-		pattern:     pattern,
-		backoff:     newBackoff(retryBackoff, retryMaxBackoff),
-		handledUpTo: newHighWater(),
-	}, nil
+	r := &runner{
+		ctx:     ctx,
+		config:  config,
+		caller:  caller,
+		log:     config.Logger.With("group", config.GroupID, "client", config.ClientID),
+		health:  &health{now: time.Now, rejoin: config.RebalanceTimeout},
+		dialer:  dialer,
+		files:   files,
+		kafka:   settings,
+		pattern: pattern,
+		slots:   newSlots(config.MaxProcessingTime),
+		handled: newHandledInAll(),
+	}
+	r.metrics = newMetrics(r)
+	r.health.stuck = r.stuck
+	strategies := &settings.Consumer.Group.Rebalance.GroupStrategies
+	*strategies = noticing(*strategies, r.openLate)
+	return r, nil
+}
+
+// stuck names a handler that has run for too long.
+func (r *runner) stuck() error {
+	record, since := r.slots.longest()
+	if record == nil || since <= r.config.StuckAfter {
+		return nil
+	}
+	return fmt.Errorf("the handler has not returned for %s: message of topic %q partition %d offset %d",
+		since.Round(time.Second), record.Topic, record.Partition, record.Offset)
+}
+
+// fail ends the run with the error. The first one counts.
+func (s *session) fail(err error) {
+	s.fatal.CompareAndSwap(nil, &err)
+	s.leave()
 }
 
 func (r *runner) run() error {
@@ -104,6 +144,11 @@ func (r *runner) run() error {
 	}
 	defer stopServing()
 	defer r.health.end()
+	closeLetters, err := r.openDeadLetters()
+	if err != nil {
+		return err
+	}
+	defer closeLetters()
 	defer r.supervise()()
 	for r.ctx.Err() == nil {
 		if err := r.tenure(); err != nil {
@@ -117,7 +162,9 @@ func (r *runner) run() error {
 // does not come back in time after it. Call the result when the run is over.
 func (r *runner) supervise() (stop func()) {
 	over := make(chan struct{})
+	watch, unwatch := context.WithCancel(context.Background())
 	var watching sync.WaitGroup
+	watching.Go(func() { r.slots.watch(watch) })
 	watching.Go(func() {
 		select {
 		case <-r.ctx.Done():
@@ -138,6 +185,7 @@ func (r *runner) supervise() (stop func()) {
 	})
 	return func() {
 		close(over)
+		unwatch()
 		watching.Wait()
 	}
 }

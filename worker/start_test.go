@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -80,19 +81,20 @@ func TestWhereAPartitionOpens(t *testing.T) {
 	}
 }
 
-func TestACommitAboveTheLogEndStopsTheWorker(t *testing.T) {
+func TestFailStopsTheWorker(t *testing.T) {
 	t.Parallel()
 	b := newBroker(t, 2)
 	b.produce(t, 1, 3)
 	b.commit(t, 1, 7)
-	handled := newRecord()
-	err := start(t, b.config(), handled.handle).ended(t)
-	var aboveEnd *worker.OffsetAboveEndError
-	if !errors.As(err, &aboveEnd) {
-		t.Fatalf("Run: %v, want an OffsetAboveEndError", err)
+	config, handled := b.config(), newRecord()
+	config.OnOutOfRange = worker.RangeFail
+	err := start(t, config, handled.handle).ended(t)
+	var told *worker.OffsetOutOfRangeError
+	if !errors.As(err, &told) {
+		t.Fatalf("Run: %v, want an OffsetOutOfRangeError", err)
 	}
-	want := worker.OffsetAboveEndError{Topic: topic, Partition: 1, Committed: 7, End: 3}
-	if diff := cmp.Diff(want, *aboveEnd); diff != "" {
+	want := worker.OffsetOutOfRangeError{Topic: topic, Partition: 1, Committed: 7, LogStart: 0, LogEnd: 3}
+	if diff := cmp.Diff(want, *told); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	if got := b.committed(1); got != 7 {
@@ -103,6 +105,43 @@ func TestACommitAboveTheLogEndStopsTheWorker(t *testing.T) {
 	}
 	if got := handled.partitions(); len(got) > 0 {
 		t.Errorf("partitions %v were read", got)
+	}
+}
+
+// A hook that fails, panics or says what can't be ends the attempt, and nothing
+// opens; a later attempt may go well.
+func TestAStartHookThatFailsIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	b := newBroker(t, 1)
+	b.produce(t, 0, 10)
+	b.commit(t, 0, 2)
+	config, handled, attempts := b.config(), newRecord(), 0
+	var asked worker.Start
+	config.StartAt = func(_ context.Context, start worker.Start) (int64, error) {
+		asked = start
+		attempts++
+		switch attempts {
+		case 1:
+			return 0, errors.New("no answer")
+		case 2:
+			panic("no answer")
+		case 3:
+			return 11, nil // above the log end
+		}
+		if b.committed(0) != 2 || len(handled.of(0)) > 0 {
+			t.Error("something was opened in an attempt that failed")
+		}
+		return 6, nil
+	}
+	w := start(t, config, handled.handle)
+	await(t, "the last message", func() bool { return b.committed(0) == 10 })
+	w.stop(t)
+	if diff := cmp.Diff(offsets(6, 10), handled.of(0)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	want := worker.Start{Topic: topic, Partition: 0, Committed: 2, LogStart: 0, LogEnd: 10, Offset: 2}
+	if diff := cmp.Diff(want, asked); diff != "" {
+		t.Errorf("-want +asked:\n%s", diff)
 	}
 }
 

@@ -1,6 +1,9 @@
 // Command worker is the reference worker: a member of a consumer group that
 // spends a fixed time on each message. It is what the demo and the end-to-end
 // tests run, and a pattern for workers of one's own.
+//
+//	worker                   be a member of the group
+//	worker replay --topic=T  read a topic again, beside the group
 package main
 
 import (
@@ -32,6 +35,9 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, getenv func(string) string, log *slog.Logger) error {
+	if len(args) > 0 && args[0] == "replay" {
+		return runReplay(ctx, args[1:], getenv, os.Stdout, log)
+	}
 	options, err := parseOptions(args, getenv)
 	if err != nil {
 		return err
@@ -43,7 +49,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, log *sl
 	config.ListenAddress = options.listen
 	config.GracePeriod = options.gracePeriod
 	config.Logger = log
-	handle := serve(options.serviceTime)
+	handle := serve(options.serviceTime, handsOf(config))
 	if options.tallyAddress == "" {
 		return worker.Run(ctx, config, handle)
 	}

@@ -1,0 +1,498 @@
+package kafka_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/lagrange-operator/lagrange/hack/kafka/apache"
+	"github.com/lagrange-operator/lagrange/worker"
+)
+
+const (
+	// processVariable has what a process of these tests is to do.
+	processVariable = "LAGRANGE_TEST_TRANSACTIONAL_WORKER"
+
+	txnPartitions = 6
+	txnKeys       = 50
+)
+
+// txnWorker is what a process is told: it reads In, and produces a result and an
+// audit record for each message, in transactions.
+type txnWorker struct {
+	Servers           []string
+	Name, In, Out     string
+	Ordering          worker.Ordering
+	SessionTimeout    time.Duration
+	TransactionID     string
+	TransactionsLimit time.Duration
+}
+
+func (w txnWorker) config() worker.Config {
+	return worker.Config{
+		BootstrapServers: w.Servers, GroupID: "group-of-" + w.In, ClientID: w.Name, Topics: []string{w.In},
+		Ordering: w.Ordering, Concurrency: 8, MaxInFlight: 400, CommitInterval: 20 * time.Millisecond,
+		HeartbeatInterval: 200 * time.Millisecond, SessionTimeout: w.SessionTimeout, RebalanceTimeout: 10 * time.Second,
+		Transaction: worker.Transaction{ID: w.TransactionID, Timeout: w.TransactionsLimit},
+		Logger:      slog.New(slog.NewTextHandler(os.Stderr, nil)), Registry: prometheus.NewRegistry(),
+	}
+}
+
+// transform says in each output which message it is of.
+func (w txnWorker) transform(ctx context.Context, msg worker.Message) ([]worker.Outgoing, error) {
+	if msg.Offset%5 > 0 { // takes some time, so that others overtake it
+		work, done := context.WithTimeout(ctx, time.Duration(msg.Offset%5)*200*time.Microsecond)
+		<-work.Done()
+		done()
+	}
+	of := fmt.Appendf(nil, "%d/%08d", msg.Partition, msg.Offset)
+	return []worker.Outgoing{
+		{Topic: w.Out, Key: msg.Key, Value: of},
+		{Topic: w.Out + "-audit", Key: of, Value: of},
+	}, nil
+}
+
+// TestTransactionalWorkerProcess is no test by itself: it is run as a process of
+// its own, which can be killed.
+func TestTransactionalWorkerProcess(t *testing.T) {
+	told := os.Getenv(processVariable)
+	if told == "" {
+		t.Skip("only as a process of the other tests")
+	}
+	var w txnWorker
+	must(t, "read what to do", json.Unmarshal([]byte(told), &w))
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	must(t, "run", worker.RunTransactions(ctx, w.config(), w.transform))
+}
+
+// process is a worker that can be killed.
+type txnProcess struct {
+	*exec.Cmd
+	ended chan struct{}
+	log   string
+}
+
+func (w txnWorker) start(t *testing.T) *txnProcess {
+	t.Helper()
+	told, err := json.Marshal(w)
+	must(t, "say what to do", err)
+	p := &txnProcess{
+		Cmd:   exec.Command(os.Args[0], "-test.run=^TestTransactionalWorkerProcess$"),
+		ended: make(chan struct{}), log: filepath.Join(t.TempDir(), "log"),
+	}
+	log, err := os.Create(p.log)
+	must(t, "make a log", err)
+	p.Env = append(os.Environ(), processVariable+"="+string(told))
+	p.Stdout, p.Stderr = log, log
+	must(t, "start a worker", p.Start())
+	go func() {
+		_ = p.Wait() // it is killed as a rule
+		_ = log.Close()
+		close(p.ended)
+	}()
+	t.Cleanup(func() {
+		p.signal(syscall.SIGKILL)
+		if t.Failed() {
+			said, _ := os.ReadFile(p.log)
+			t.Logf("%s said:\n%s", w.Name, said[max(0, len(said)-4000):])
+		}
+	})
+	return p
+}
+
+// signal waits for the end if there is one.
+func (p *txnProcess) signal(s syscall.Signal) {
+	_ = p.Process.Signal(s) // it may have ended
+	if s == syscall.SIGKILL || s == syscall.SIGTERM {
+		<-p.ended
+	}
+}
+
+// feed produces messages until the result is called, which returns how many
+// there are by partition.
+func (s *stand) feed(t *testing.T, topic string) (stop func() map[int32]int64) {
+	t.Helper()
+	client := s.newClient(t, kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)))
+	ctx, end := context.WithCancel(context.Background())
+	var feeding sync.WaitGroup
+	var mutex sync.Mutex
+	counts := make(map[int32]int64)
+	feeding.Go(func() {
+		tick := time.NewTicker(10 * time.Millisecond) // for 20 messages: about 2,000 a second
+		defer tick.Stop()
+		for number := 0; ctx.Err() == nil; number++ {
+			record := &kgo.Record{Topic: topic, Key: fmt.Appendf(nil, "key %d", number%txnKeys), Value: fmt.Append(nil, number)}
+			client.Produce(context.Background(), record, func(r *kgo.Record, err error) {
+				mutex.Lock()
+				defer mutex.Unlock()
+				if err == nil {
+					counts[r.Partition]++
+				}
+			})
+			if number%20 == 0 {
+				<-tick.C
+			}
+		}
+	})
+	t.Cleanup(end)
+	return func() map[int32]int64 {
+		end()
+		feeding.Wait()
+		must(t, "produce the last messages", client.Flush(within(t)))
+		mutex.Lock()
+		defer mutex.Unlock()
+		return counts
+	}
+}
+
+// txnCase is one pair of topics with its workers.
+type txnCase struct {
+	*stand
+	txnWorker
+}
+
+func (s *stand) transactionCase(t *testing.T, name string, ordering worker.Ordering) *txnCase {
+	t.Helper()
+	c := &txnCase{s, txnWorker{
+		Servers: s.servers, In: "in-" + name, Out: "out-" + name, Ordering: ordering,
+		SessionTimeout: 3 * time.Second, TransactionsLimit: 4 * time.Second,
+	}}
+	s.createTopic(t, c.In, txnPartitions, nil)
+	s.createTopic(t, c.Out, 3, nil)
+	s.createTopic(t, c.Out+"-audit", 3, nil)
+	return c
+}
+
+func (c *txnCase) named(name string) txnWorker {
+	w := c.txnWorker
+	w.Name = name
+	return w
+}
+
+// committed are the group's offsets. While there is no coordinator there are none.
+func (c *txnCase) committed(t *testing.T) map[int32]int64 {
+	t.Helper()
+	offsets, err := c.admin.FetchOffsets(within(t), "group-of-"+c.In)
+	at := make(map[int32]int64)
+	if err != nil {
+		return at
+	}
+	for partition, offset := range offsets[c.In] {
+		at[partition] = offset.At
+	}
+	return at
+}
+
+// goesOn waits until some more messages have taken effect in each partition.
+func (c *txnCase) goesOn(t *testing.T, when string) {
+	t.Helper()
+	before := c.committed(t)
+	eventually(t, "commits in each partition "+when, func() bool {
+		now := c.committed(t)
+		for partition := range int32(txnPartitions) {
+			if now[partition] < before[partition]+20 {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// goesOnBy waits until so many more messages have taken effect.
+func (c *txnCase) goesOnBy(t *testing.T, messages int64) {
+	t.Helper()
+	total := func() (sum int64) {
+		for _, at := range c.committed(t) {
+			sum += at
+		}
+		return sum
+	}
+	before := total()
+	eventually(t, "some more commits", func() bool { return total() >= before+messages })
+}
+
+// exactlyOnce waits until all messages are committed, and counts their effects.
+func (c *txnCase) exactlyOnce(t *testing.T, fed map[int32]int64) {
+	t.Helper()
+	eventually(t, "all messages to be committed", func() bool {
+		at := c.committed(t)
+		for partition, count := range fed {
+			if at[partition] < count {
+				return false
+			}
+		}
+		return true
+	})
+	total := int64(0)
+	for _, count := range fed {
+		total += count
+	}
+	for _, topic := range []string{c.Out, c.Out + "-audit"} {
+		effects, last := make(map[string]int), make(map[string]string)
+		outOfOrder := 0
+		for partition, records := range c.readCommitted(t, topic) {
+			for _, record := range records {
+				effects[string(record.Value)]++
+				from := fmt.Sprint(partition, " ", strings.Split(string(record.Value), "/")[0])
+				if string(record.Value) < last[from] {
+					outOfOrder++
+				}
+				last[from] = string(record.Value)
+			}
+		}
+		missing, twice := 0, 0
+		for partition, count := range fed {
+			for offset := range count {
+				switch effects[fmt.Sprintf("%d/%08d", partition, offset)] {
+				case 0:
+					missing++
+				case 1:
+				default:
+					twice++
+				}
+			}
+		}
+		t.Logf("%s: %d messages, %d missing, %d twice, %d out of order", topic, total, missing, twice, outOfOrder)
+		if missing+twice+outOfOrder > 0 || int64(len(effects)) != total {
+			t.Errorf("%s: %d effects of %d messages, %d missing, %d twice, %d out of order", topic, len(effects), total, missing, twice, outOfOrder)
+		}
+	}
+}
+
+// readCommitted is what a reader of a topic sees, by partition, in order.
+func (s *stand) readCommitted(t *testing.T, topic string) map[int32][]*kgo.Record {
+	t.Helper()
+	ends, err := s.admin.ListEndOffsets(within(t), topic)
+	must(t, "list the ends of "+topic, err)
+	from, next := make(map[int32]kgo.Offset), make(map[int32]int64)
+	for partition := range ends[topic] {
+		from[partition] = kgo.NewOffset().At(0)
+	}
+	client := s.newClient(t, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())
+	all := make(map[int32][]*kgo.Record)
+	behind := func() bool {
+		return slices.ContainsFunc(slices.Collect(maps.Keys(from)), func(p int32) bool { return next[p] < ends[topic][p].Offset })
+	}
+	for behind() {
+		fetches := client.PollFetches(within(t))
+		must(t, "read topic "+topic, fetches.Err())
+		fetches.EachRecord(func(record *kgo.Record) {
+			next[record.Partition] = record.Offset + 1
+			if !record.Attrs.IsControl() {
+				all[record.Partition] = append(all[record.Partition], record)
+			}
+		})
+	}
+	return all
+}
+
+// transactionStand is a broker that looks for overdue transactions often.
+func transactionStand(t *testing.T, listeners ...apache.Listener) *stand {
+	t.Helper()
+	settings := maps.Clone(eager)
+	settings["transaction.abort.timed.out.transaction.cleanup.interval.ms"] = "500"
+	settings["group.initial.rebalance.delay.ms"] = "0"
+	settings["group.min.session.timeout.ms"] = "1000"
+	cluster := startApache(t, apache.Options{Settings: settings, Listeners: listeners})
+	return (&stand{kind: onApache, servers: cluster.BootstrapServers(), own: cluster.Admin(), apache: cluster}).connected(t)
+}
+
+// Processes are killed at random, and others come.
+func TestTransactionalWorkersAreKilled(t *testing.T) {
+	t.Parallel()
+	s := transactionStand(t)
+	for _, ordering := range []worker.Ordering{worker.OrderByPartition, worker.OrderByKey, worker.OrderNone} {
+		t.Run(string(ordering), func(t *testing.T) {
+			c := s.transactionCase(t, string(ordering), ordering)
+			stop := s.feed(t, c.In)
+			random := rand.New(rand.NewPCG(1, uint64(len(ordering))))
+			workers := make([]*txnProcess, 3)
+			for i := range workers {
+				workers[i] = c.named(fmt.Sprint("worker-", i)).start(t)
+			}
+			c.goesOn(t, "at first")
+			for kill := range 8 {
+				which := random.IntN(len(workers))
+				c.goesOnBy(t, random.Int64N(1500))
+				workers[which].signal(syscall.SIGKILL)
+				name := fmt.Sprint("worker-", which)
+				if kill%2 == 1 {
+					name = fmt.Sprint("another-", kill) // a transaction that nobody ends
+				}
+				workers[which] = c.named(name).start(t)
+			}
+			c.goesOn(t, "after they were killed")
+			c.exactlyOnce(t, stop())
+		})
+	}
+}
+
+// steps are those of a transaction, and of its producer's beginning.
+func steps(client string) []step {
+	var all []step
+	for _, key := range []kmsg.Key{
+		kmsg.InitProducerID, kmsg.AddPartitionsToTxn, kmsg.Produce, kmsg.AddOffsetsToTxn, kmsg.TxnOffsetCommit, kmsg.EndTxn,
+	} {
+		all = append(all, step{client, key, false}, step{client, key, true})
+	}
+	return all
+}
+
+// tapped is a broker behind a tap.
+func tapped(t *testing.T) (*stand, *tap) {
+	t.Helper()
+	before := newTap(t)
+	s := transactionStand(t, apache.Listener{Name: "CLIENT", Advertise: []string{before.listener.Addr().String()}})
+	before.target = s.apache.Listening("CLIENT")[0]
+	return s, before
+}
+
+func (h *trap) await(t *testing.T) {
+	t.Helper()
+	select {
+	case <-h.caught:
+	case <-time.After(patience):
+		t.Fatalf("%s never came to %s (after: %t)", h.client, h.key.Name(), h.after)
+	}
+}
+
+// A process is killed at each step of a transaction. What the broker has got of
+// its request by then may still arrive later.
+func TestTransactionalWorkersAreKilledAtEachStep(t *testing.T) {
+	t.Parallel()
+	s, before := tapped(t)
+	for _, ordering := range []worker.Ordering{worker.OrderByPartition, worker.OrderByKey, worker.OrderNone} {
+		t.Run(string(ordering), func(t *testing.T) {
+			t.Parallel()
+			c := s.transactionCase(t, "step-"+string(ordering), ordering)
+			stop := s.feed(t, c.In)
+			c.named("witness-" + string(ordering)).start(t)
+			for number, at := range steps(fmt.Sprint("victim-", ordering)) {
+				held := before.hold(at)
+				victim := c.named(at.client).start(t)
+				held.await(t)
+				victim.signal(syscall.SIGKILL)
+				held.release <- number%4 < 2
+				c.goesOn(t, fmt.Sprintf("after a death at %s (after: %t)", at.key.Name(), at.after))
+			}
+			c.exactlyOnce(t, stop())
+		})
+	}
+}
+
+// A process stands still at each step, for longer than its session and its
+// transaction last, and its request arrives after that.
+func TestATransactionalZombieIsFencedAtEachStep(t *testing.T) {
+	t.Parallel()
+	s, before := tapped(t)
+	c := s.transactionCase(t, "zombies", worker.OrderByKey)
+	stop := s.feed(t, c.In)
+	c.named("witness").start(t)
+	zombie := c.named("zombie").start(t)
+	c.goesOn(t, "at first")
+	for _, at := range steps("zombie")[2:] {
+		held := before.hold(at)
+		held.await(t)
+		zombie.signal(syscall.SIGSTOP)
+		c.goesOn(t, "without the zombie")
+		held.release <- true
+		zombie.signal(syscall.SIGCONT)
+		c.goesOn(t, fmt.Sprintf("with a zombie at %s (after: %t)", at.key.Name(), at.after))
+	}
+	c.exactlyOnce(t, stop())
+}
+
+// The broker, which is every coordinator, is killed and comes back.
+func TestTransactionsGoOnOverARestartOfTheBroker(t *testing.T) {
+	t.Parallel()
+	s := transactionStand(t)
+	c := s.transactionCase(t, "restarted", worker.OrderByPartition)
+	stop := s.feed(t, c.In)
+	for i := range 2 {
+		c.named(fmt.Sprint("worker-", i)).start(t)
+	}
+	c.goesOn(t, "at first")
+	for range 2 {
+		s.apache.Kill(0)
+		must(t, "start the broker again", s.apache.StartAgain(within(t), 0))
+		c.goesOn(t, "over another broker process")
+	}
+	c.exactlyOnce(t, stop())
+}
+
+// A limit that the broker doesn't take ends the run, and says so.
+func TestATransactionTimeoutAboveTheBrokers(t *testing.T) {
+	t.Parallel()
+	s := transactionStand(t)
+	c := s.transactionCase(t, "long", worker.OrderByPartition)
+	w := c.named("worker")
+	w.TransactionsLimit = time.Hour
+	config := w.config()
+	config.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	err := worker.RunTransactions(within(t), config, w.transform)
+	if err == nil || !strings.Contains(err.Error(), "transaction.max.timeout.ms") {
+		t.Errorf("RunTransactions: %v, want the broker's setting named", err)
+	}
+}
+
+// The broker refuses one output in a hundred: the transaction is divided until
+// it is found, and the session goes on.
+func TestARefusedOutputGoesToTheDeadLetters(t *testing.T) {
+	t.Parallel()
+	s := transactionStand(t)
+	c := s.transactionCase(t, "refused", worker.OrderByKey)
+	s.createTopic(t, "recent", 1, nil)
+	s.createTopic(t, "letters", 1, nil)
+	s.fill(t, c.In, 0, 300)
+	config := c.named("worker").config()
+	config.DeadLetter = &worker.DeadLetter{Topic: "letters"}
+	config.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var calls atomic.Int64
+	done := make(chan error, 1)
+	go func() {
+		done <- worker.RunTransactions(ctx, config, func(_ context.Context, msg worker.Message) ([]worker.Outgoing, error) {
+			calls.Add(1)
+			out := worker.Outgoing{Topic: "recent", Value: fmt.Append(nil, msg.Offset)}
+			if msg.Offset%100 == 50 {
+				out.Timestamp = time.Now().Add(1000 * time.Hour) // the broker takes an hour at most
+			}
+			return []worker.Outgoing{out}, nil
+		})
+	}()
+	eventually(t, "all messages to be committed", func() bool { return c.committed(t)[0] == 300 })
+	cancel()
+	must(t, "run", errors.Join(<-done))
+	if got := len(s.readCommitted(t, "recent")[0]); got != 297 {
+		t.Errorf("%d outputs, want 297", got)
+	}
+	if got := len(s.readCommitted(t, "letters")[0]); got != 3 {
+		t.Errorf("%d dead letters, want 3", got)
+	}
+	if calls.Load() != 300 {
+		t.Errorf("%d calls for 300 messages: the session did not go on", calls.Load())
+	}
+}
