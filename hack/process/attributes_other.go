@@ -1,0 +1,9 @@
+//go:build !linux
+
+package process
+
+import "syscall"
+
+func attributes(options Options) *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Credential: options.Credential}
+}
