@@ -1,6 +1,6 @@
 // Command test runs the tiers of the project's tests and sums them up.
 //
-//	go run ./hack/test all | verify | lint | unit | integration | kafka | e2e | soak
+//	go run ./hack/test all | verify | lint | unit | integration | worker | kafka | e2e | soak
 package main
 
 import (
@@ -34,7 +34,7 @@ func command() *cobra.Command {
 		SilenceErrors: true,
 		RunE: func(c *cobra.Command, args []string) error {
 			if slices.Contains(args, "all") {
-				args = []string{"verify", "lint", "unit", "integration", "kafka", "e2e"}
+				args = []string{"verify", "lint", "unit", "integration", "worker", "kafka", "e2e"}
 			}
 			return runTiers(c.Context(), args, rounds)
 		},
@@ -49,7 +49,7 @@ func runTiers(ctx context.Context, names []string, rounds int) error {
 	for _, name := range names {
 		tier, ok := tiers(rounds)[name]
 		if !ok {
-			return fmt.Errorf("no tier %q: there are all, verify, lint, unit, integration, kafka, e2e and soak", name)
+			return fmt.Errorf("no tier %q: there are all, verify, lint, unit, integration, worker, kafka, e2e and soak", name)
 		}
 		fmt.Printf("\n=== %s: %s\n", name, tier.what)
 		begin := time.Now()

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,9 +27,10 @@ func tiers(rounds int) map[string]tier {
 		"lint":        {"linters and import rules (a linter is compiled the first time)", lint},
 		"unit":        {"pure decisions and Kafka adapters, with the race detector", unit},
 		"integration": {"a real kube-apiserver and an in-process broker", integration},
-		"kafka":       {"the lag engine's table of cases on an in-process broker and on Apache Kafka, beside Kafka's own tool", kafkaCases},
+		"worker":      {"the worker runtime under random failures, and with real databases", workerTrials},
+		"kafka":       {"an in-process broker beside Apache Kafka: the lag engine's table of cases, the worker's starts and transactions", kafkaCases},
 		"e2e":         {"manager and workers as pods on a real cluster", endToEnd},
-		"soak": {fmt.Sprintf("unit and integration tests, %d rounds", rounds), func(ctx context.Context) result {
+		"soak": {fmt.Sprintf("unit and integration tests, %d rounds, and 100 random schedules of the worker on each kind of Kafka", rounds), func(ctx context.Context) result {
 			return soak(ctx, rounds)
 		}},
 	}
@@ -81,7 +83,11 @@ func unit(ctx context.Context) result {
 	return goTest(ctx, "unit", nil, append([]string{"-race", "-timeout=20m"}, packages...)...)
 }
 
-// unitPackages are all but those that need a cluster or an API server.
+// served are packages whose tests start servers: an API server, Apache Kafka, a
+// cluster, databases.
+var served = []string{"/lagrange/test/", "/lagrange/worker/dedup", "/lagrange/hack/sqldb", "/lagrange/examples/im"}
+
+// unitPackages are those whose tests start no server.
 func unitPackages(ctx context.Context) ([]string, error) {
 	out, err := exec.CommandContext(ctx, "go", "list", "./...").Output()
 	if err != nil {
@@ -89,8 +95,9 @@ func unitPackages(ctx context.Context) ([]string, error) {
 	}
 	var packages []string
 	for line := range strings.Lines(string(out)) {
-		if line = strings.TrimSpace(line); !strings.Contains(line, "/lagrange/test/") {
-			packages = append(packages, line)
+		needsServer := slices.ContainsFunc(served, func(part string) bool { return strings.Contains(line, part) })
+		if !needsServer {
+			packages = append(packages, strings.TrimSpace(line))
 		}
 	}
 	return packages, nil
@@ -109,9 +116,18 @@ func withAPIServer(ctx context.Context, name string, flags ...string) result {
 	return goTest(ctx, name, assets, append(flags, "-timeout=30m", "./test/integration/...")...)
 }
 
+// workerTrials runs what it can where there is no Java or no database, and says so.
+func workerTrials(ctx context.Context) result {
+	return withApache(ctx, goTest(ctx, "worker", nil, "-race", "-p=1", "-count=1", "-timeout=25m",
+		"./test/worker/...", "./worker/dedup/...", "./hack/sqldb/...", "./examples/im/..."))
+}
+
 // kafkaCases runs what it can where there is no Java, and says so.
 func kafkaCases(ctx context.Context) result {
-	r := goTest(ctx, "kafka", nil, "-race", "-count=1", "-timeout=20m", "./test/kafka/...")
+	return withApache(ctx, goTest(ctx, "kafka", nil, "-race", "-count=1", "-timeout=20m", "./test/kafka/..."))
+}
+
+func withApache(ctx context.Context, r result) result {
 	if err := apache.Ensure(ctx, os.Stdout); errors.Is(err, apache.ErrNoJava) {
 		return r.plus(unavailable("nothing was tried on Apache Kafka: " + err.Error()))
 	}
@@ -133,7 +149,8 @@ func soak(ctx context.Context, rounds int) result {
 	}
 	units := goTest(ctx, "soak-unit", nil, append([]string{"-race", count, "-timeout=4h"}, packages...)...)
 	server := withAPIServer(ctx, "soak-integration", count)
-	return units.plus(server)
+	trials := goTest(ctx, "soak-schedules", nil, "-race", "-count=1", "-timeout=4h", "./test/worker", "-schedules=100")
+	return units.plus(server).plus(withApache(ctx, trials))
 }
 
 // goTest runs go test through gotestsum, which prints what fails and keeps every event.
