@@ -3,7 +3,7 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 MAKEFLAGS   += --no-print-directory
 
-GO_SOURCES  := ./api/... ./cmd/... ./controllers/... ./hack/... ./internal/... ./test/... ./worker/...
+GO_SOURCES  := ./api/... ./cmd/... ./controllers/... ./examples/... ./hack/... ./internal/... ./test/... ./worker/...
 TOOL        := bin/tools
 # The cluster that kubectl targets reach; the local one by default.
 KUBECONFIG  ?= $(shell go run ./hack/cluster kubeconfig 2>/dev/null)
@@ -19,16 +19,18 @@ help: ## list the targets
 .PHONY: demo test
 demo: ## a real cluster, a broker, workers, and two days of real traffic in five minutes (KEEP=1 leaves it running, KAFKA=apache takes Apache Kafka)
 	@go build -o bin/lagrange-demo ./hack/demo && exec bin/lagrange-demo $(if $(KEEP),--keep) $(if $(KAFKA),--kafka $(KAFKA)) $(DEMO_FLAGS)
-test: ## everything that CI runs: generated files, lint, unit, integration, Kafka, end to end; one summary
+test: ## everything that CI runs: generated files, lint, unit, integration, worker, Kafka, end to end; one summary
 	@go run ./hack/test all
 
 ## Tests one by one
-.PHONY: test-unit test-integration test-kafka test-e2e verify lint soak
+.PHONY: test-unit test-integration test-worker test-kafka test-e2e verify lint soak
 test-unit: ## pure decisions, and the Kafka adapters against an in-process broker
 	@go run ./hack/test unit
 test-integration: ## the controller against a real kube-apiserver and an in-process broker
 	@go run ./hack/test integration
-test-kafka: ## the lag engine's cases on an in-process broker and on Apache Kafka, beside Kafka's own tool (Java 17, Maven)
+test-worker: ## the worker runtime under random failures, and with real databases (Java 17, Maven)
+	@go run ./hack/test worker
+test-kafka: ## an in-process broker beside Apache Kafka: the lag engine's cases, the worker's starts and transactions (Java 17, Maven)
 	@go run ./hack/test kafka
 test-e2e: ## the manager and workers as pods on the local cluster (root)
 	@go run ./hack/test e2e
@@ -36,7 +38,7 @@ verify: ## generated files are what their sources generate
 	@go run ./hack/test verify
 lint: $(TOOL)/golangci-lint ## linters, with the import rules of the house
 	@$(TOOL)/golangci-lint run
-soak: ## what repeats for long: the unit and integration tests ROUNDS times over (default 10), with the race detector
+soak: ## what repeats for long, with the race detector: the unit and integration tests ROUNDS times over (default 10), 100 random schedules of the worker
 	@go run ./hack/test soak --rounds=$(or $(ROUNDS),10)
 
 ## Generated files
@@ -74,13 +76,20 @@ deploy: images ## load the images and install everything
 undeploy: ## remove everything
 	$(KUBECTL) delete --ignore-not-found -k config/default
 
+## Examples
+.PHONY: example-im
+example-im: ## instant messages through Kafka into MariaDB while workers and brokers fail: MESSAGES=100000 ROUNDS=1 (Java 17, Maven)
+	@go run ./examples/im --messages=$(or $(MESSAGES),100000) --rounds=$(or $(ROUNDS),1)
+
 ## Figures
-.PHONY: bench-reconcile bench-lag
+.PHONY: bench-reconcile bench-lag bench-worker
 bench-lag: ## cost of a poll cycle over GROUPS=3000 TOPICS=600 PARTITIONS=16 BROKERS=3 RTT=2ms METADATA=60; JSON on the last line
 	@go run ./hack/bench lag --groups=$(or $(GROUPS),3000) --topics=$(or $(TOPICS),600) --partitions=$(or $(PARTITIONS),16) \
 		--brokers=$(or $(BROKERS),3) --rtt=$(or $(RTT),2ms) --metadata=$(or $(METADATA),60)
 bench-reconcile: ## cost of OBJECTS groups, idle and with traffic; JSON on the last line
 	@go run ./hack/bench reconcile --objects=$(or $(OBJECTS),500)
+bench-worker: ## cost of a message in the worker beside a bare sarama loop and a bare pool, median of ROUNDS=7; KAFKA=apache takes Apache Kafka; JSON on the last line
+	@go run ./hack/bench worker --rounds=$(or $(ROUNDS),7) $(if $(KAFKA),--kafka=$(KAFKA))
 
 $(TOOL)/controller-gen: hack/tools/go.mod
 	@echo "building controller-gen (about a minute the first time)"
