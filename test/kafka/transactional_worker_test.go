@@ -320,9 +320,7 @@ func transactionStand(t *testing.T, listeners ...apache.Listener) *stand {
 }
 
 // Processes are killed at random, and others come.
-func TestTransactionalWorkersAreKilled(t *testing.T) {
-	t.Parallel()
-	s := transactionStand(t)
+func (s *tappedStand) killAtRandom(t *testing.T) {
 	for _, ordering := range []worker.Ordering{worker.OrderByPartition, worker.OrderByKey, worker.OrderNone} {
 		t.Run(string(ordering), func(t *testing.T) {
 			c := s.transactionCase(t, string(ordering), ordering)
@@ -360,13 +358,28 @@ func steps(client string) []step {
 	return all
 }
 
-// tapped is a broker behind a tap.
-func tapped(t *testing.T) (*stand, *tap) {
-	t.Helper()
+// tappedStand is a broker behind a tap.
+type tappedStand struct {
+	*stand
+	tap *tap
+}
+
+// One broker serves them all.
+func TestTransactionalWorkers(t *testing.T) {
+	t.Parallel()
 	before := newTap(t)
-	s := transactionStand(t, apache.Listener{Name: "CLIENT", Advertise: []string{before.listener.Addr().String()}})
+	s := &tappedStand{tap: before}
+	s.stand = transactionStand(t, apache.Listener{Name: "CLIENT", Advertise: []string{before.listener.Addr().String()}})
 	before.target = s.apache.Listening("CLIENT")[0]
-	return s, before
+	for name, test := range map[string]func(*testing.T){
+		"KilledAtEachStep": s.killAtEachStep, "KilledAtRandom": s.killAtRandom, "ZombieAtEachStep": s.zombieAtEachStep,
+		"RefusedOutput": s.refusedOutput, "TimeoutAboveTheBrokers": s.timeoutAboveTheBrokers,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t)
+		})
+	}
 }
 
 func (h *trap) await(t *testing.T) {
@@ -380,9 +393,7 @@ func (h *trap) await(t *testing.T) {
 
 // A process is killed at each step of a transaction. What the broker has got of
 // its request by then may still arrive later.
-func TestTransactionalWorkersAreKilledAtEachStep(t *testing.T) {
-	t.Parallel()
-	s, before := tapped(t)
+func (s *tappedStand) killAtEachStep(t *testing.T) {
 	for _, ordering := range []worker.Ordering{worker.OrderByPartition, worker.OrderByKey, worker.OrderNone} {
 		t.Run(string(ordering), func(t *testing.T) {
 			t.Parallel()
@@ -390,7 +401,7 @@ func TestTransactionalWorkersAreKilledAtEachStep(t *testing.T) {
 			stop := s.feed(t, c.In)
 			c.named("witness-" + string(ordering)).start(t)
 			for number, at := range steps(fmt.Sprint("victim-", ordering)) {
-				held := before.hold(at)
+				held := s.tap.hold(at)
 				victim := c.named(at.client).start(t)
 				held.await(t)
 				victim.signal(syscall.SIGKILL)
@@ -404,16 +415,14 @@ func TestTransactionalWorkersAreKilledAtEachStep(t *testing.T) {
 
 // A process stands still at each step, for longer than its session and its
 // transaction last, and its request arrives after that.
-func TestATransactionalZombieIsFencedAtEachStep(t *testing.T) {
-	t.Parallel()
-	s, before := tapped(t)
+func (s *tappedStand) zombieAtEachStep(t *testing.T) {
 	c := s.transactionCase(t, "zombies", worker.OrderByKey)
 	stop := s.feed(t, c.In)
 	c.named("witness").start(t)
 	zombie := c.named("zombie").start(t)
 	c.goesOn(t, "at first")
 	for _, at := range steps("zombie")[2:] {
-		held := before.hold(at)
+		held := s.tap.hold(at)
 		held.await(t)
 		zombie.signal(syscall.SIGSTOP)
 		c.goesOn(t, "without the zombie")
@@ -443,9 +452,7 @@ func TestTransactionsGoOnOverARestartOfTheBroker(t *testing.T) {
 }
 
 // A limit that the broker doesn't take ends the run, and says so.
-func TestATransactionTimeoutAboveTheBrokers(t *testing.T) {
-	t.Parallel()
-	s := transactionStand(t)
+func (s *tappedStand) timeoutAboveTheBrokers(t *testing.T) {
 	c := s.transactionCase(t, "long", worker.OrderByPartition)
 	w := c.named("worker")
 	w.TransactionsLimit = time.Hour
@@ -459,9 +466,7 @@ func TestATransactionTimeoutAboveTheBrokers(t *testing.T) {
 
 // The broker refuses one output in a hundred: the transaction is divided until
 // it is found, and the session goes on.
-func TestARefusedOutputGoesToTheDeadLetters(t *testing.T) {
-	t.Parallel()
-	s := transactionStand(t)
+func (s *tappedStand) refusedOutput(t *testing.T) {
 	c := s.transactionCase(t, "refused", worker.OrderByKey)
 	s.createTopic(t, "recent", 1, nil)
 	s.createTopic(t, "letters", 1, nil)
