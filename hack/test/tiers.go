@@ -124,7 +124,7 @@ func workerTrials(ctx context.Context) result {
 
 // kafkaCases runs what it can where there is no Java, and says so.
 func kafkaCases(ctx context.Context) result {
-	return withApache(ctx, goTest(ctx, "kafka", nil, "-race", "-count=1", "-timeout=20m", "./test/kafka/..."))
+	return withApache(ctx, goTest(ctx, "kafka", nil, "-race", "-count=1", "-timeout=25m", "./test/kafka/..."))
 }
 
 func withApache(ctx context.Context, r result) result {

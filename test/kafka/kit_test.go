@@ -19,7 +19,7 @@ import (
 )
 
 // patience bounds every wait: it is reached only by a test that fails.
-const patience = 45 * time.Second
+const patience = 2 * time.Minute
 
 var tableFile = flag.String("table", "", "file to write the table of cases to, in Markdown")
 

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	readyTimeout = 60 * time.Second
+	readyTimeout = 3 * time.Minute
 	stopTimeout  = 30 * time.Second
 )
 
