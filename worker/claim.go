@@ -240,8 +240,8 @@ type handledBefore struct {
 }
 
 func (h handledBefore) has(offset int64) bool {
-	if offset < h.below {
-		return true
+	if offset < h.below || len(h.above) == 0 {
+		return offset < h.below
 	}
 	_, handled := h.above[offset]
 	return handled
