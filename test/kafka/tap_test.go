@@ -57,6 +57,13 @@ func newTap(t *testing.T) *tap {
 	return p
 }
 
+// leadTo says where the broker is. Connections may come before that is known.
+func (p *tap) leadTo(broker string) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.target = broker
+}
+
 func (p *tap) hold(at step) *trap {
 	held := &trap{step: at, caught: make(chan struct{}), release: make(chan bool, 1)}
 	p.mutex.Lock()

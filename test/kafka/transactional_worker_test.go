@@ -370,7 +370,7 @@ func TestTransactionalWorkers(t *testing.T) {
 	before := newTap(t)
 	s := &tappedStand{tap: before}
 	s.stand = transactionStand(t, apache.Listener{Name: "CLIENT", Advertise: []string{before.listener.Addr().String()}})
-	before.target = s.apache.Listening("CLIENT")[0]
+	before.leadTo(s.apache.Listening("CLIENT")[0])
 	for name, test := range map[string]func(*testing.T){
 		"KilledAtEachStep": s.killAtEachStep, "KilledAtRandom": s.killAtRandom, "ZombieAtEachStep": s.zombieAtEachStep,
 		"RefusedOutput": s.refusedOutput, "TimeoutAboveTheBrokers": s.timeoutAboveTheBrokers,
