@@ -5,7 +5,6 @@ package process
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -22,9 +21,9 @@ type Process struct {
 }
 
 // As are the attributes of a short-lived command run by a user, nil for this
-// process's own.
+// process's own. It is a process group of its own and ends with this process.
 func As(credential *syscall.Credential) *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Credential: credential}
+	return attributes(Options{Credential: credential})
 }
 
 // Options say how a child runs.
@@ -80,10 +79,15 @@ func (p *Process) Stop(ctx context.Context, signal syscall.Signal) error {
 	case <-p.ended:
 		return nil
 	case <-ctx.Done():
-		_ = syscall.Kill(-p.command.Process.Pid, syscall.SIGKILL) // it may just have ended
-		<-p.ended
+		p.Kill()
 		return fmt.Errorf("it had to be killed: %w", ctx.Err())
 	}
+}
+
+// Kill ends the process group at once and waits for that.
+func (p *Process) Kill() {
+	_ = syscall.Kill(-p.command.Process.Pid, syscall.SIGKILL) // it may have ended
+	<-p.ended
 }
 
 // Failure is an error with the last lines of the log once the process has
@@ -94,11 +98,16 @@ func (p *Process) Failure() error {
 	default:
 		return nil
 	}
+	return fmt.Errorf("the process has ended (%w):\n%s", p.err, p.LastSaid())
+}
+
+// LastSaid are the last lines that the process wrote.
+func (p *Process) LastSaid() []byte {
 	text, err := os.ReadFile(p.log)
 	if err != nil {
-		return errors.Join(errors.New("the process has ended"), err)
+		return []byte(err.Error())
 	}
-	return fmt.Errorf("the process has ended (%w):\n%s", p.err, LastLines(text, 20))
+	return LastLines(text, 20)
 }
 
 // LastLines are the last lines of what a program said.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -64,7 +63,7 @@ func (mariaDB) common(run run, programs programs) []string {
 
 func (m mariaDB) arguments(run run, programs programs) []string {
 	return append(m.common(run, programs),
-		"--bind-address=127.0.0.1", "--port="+run.port,
+		"--bind-address=127.0.0.1", "--port="+run.port(),
 		"--socket="+filepath.Join(run.dir, "socket"), "--pid-file="+filepath.Join(run.dir, "pid"),
 		"--skip-name-resolve", "--character-set-server=utf8mb4", "--max-connections=500")
 }
@@ -72,7 +71,7 @@ func (m mariaDB) arguments(run run, programs programs) []string {
 func (mariaDB) dsn(run run) string {
 	config := mysql.NewConfig()
 	config.User, config.Passwd = run.user, run.password
-	config.Net, config.Addr = "tcp", net.JoinHostPort("127.0.0.1", run.port)
+	config.Net, config.Addr = "tcp", run.address
 	return config.FormatDSN()
 }
 

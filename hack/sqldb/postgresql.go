@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -46,7 +45,7 @@ func (postgreSQL) initialise(ctx context.Context, run run, programs programs) er
 
 func (postgreSQL) arguments(run run, _ programs) []string {
 	return []string{
-		"-D", run.data, "-h", "127.0.0.1", "-p", run.port, "-k", run.dir,
+		"-D", run.data, "-h", "127.0.0.1", "-p", run.port(), "-k", run.dir,
 		"-c", "max_connections=500", "-c", "timezone=UTC", "-c", "log_timezone=UTC",
 		"-c", "fsync=off", // its folder is thrown away; with it a CREATE DATABASE takes a second
 	}
@@ -55,7 +54,7 @@ func (postgreSQL) arguments(run run, _ programs) []string {
 func (postgreSQL) dsn(run run) string {
 	address := url.URL{
 		Scheme: "postgres", User: url.UserPassword(run.user, run.password),
-		Host: net.JoinHostPort("127.0.0.1", run.port), Path: "/postgres", RawQuery: "sslmode=disable",
+		Host: run.address, Path: "/postgres", RawQuery: "sslmode=disable",
 	}
 	return address.String()
 }

@@ -3,7 +3,6 @@ package sqldb
 import (
 	"crypto/rand"
 	"fmt"
-	"net"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -12,14 +11,11 @@ import (
 	"syscall"
 )
 
-// newRun chooses a port, an account, and the user that the server runs as.
-func newRun(dir string) (run, error) {
-	r := run{dir: dir, data: filepath.Join(dir, "data"), user: "lagrange", password: rand.Text()}
-	var err error
-	if r.port, err = freePort(); err != nil {
-		return r, err
-	}
+// newRun chooses an account, and the user that the server runs as.
+func newRun(dir, address string) (run, error) {
+	r := run{dir: dir, data: filepath.Join(dir, "data"), address: address, user: "lagrange", password: rand.Text()}
 	if os.Geteuid() == 0 {
+		var err error
 		if r.credential, err = nobody(); err != nil {
 			return r, err
 		}
@@ -28,18 +24,6 @@ func newRun(dir string) (run, error) {
 		return r, fmt.Errorf("make the data folder: %w", err)
 	}
 	return r, r.own(dir, r.data)
-}
-
-// freePort is taken by nobody else meanwhile, as a rule: the kernel goes round
-// before it gives a port out again.
-func freePort() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
-	}
-	defer func() { _ = listener.Close() }()
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	return port, err
 }
 
 func nobody() (*syscall.Credential, error) {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -37,6 +38,7 @@ type Server struct {
 	kind    kind
 	dsn     string
 	process *process.Process // nil for one that was given
+	port    *process.Port    // likewise
 	dir     string
 }
 
@@ -74,7 +76,10 @@ func (s *Server) begin(ctx context.Context, programs programs) error {
 	if s.dir, err = os.MkdirTemp("", "lagrange-sql-"); err != nil {
 		return fmt.Errorf("make a folder for its data: %w", err)
 	}
-	run, err := newRun(s.dir)
+	if s.port, err = process.Reserve("127.0.0.1"); err != nil {
+		return err
+	}
+	run, err := newRun(s.dir, s.port.Address)
 	if err != nil {
 		return err
 	}
@@ -130,6 +135,9 @@ func (s *Server) Close() error {
 	if s.process != nil {
 		err = s.process.Stop(ctx, s.kind.stopSignal())
 	}
+	if s.port != nil {
+		err = errors.Join(err, s.port.Close())
+	}
 	if s.dir != "" {
 		err = errors.Join(err, os.RemoveAll(s.dir))
 	}
@@ -161,10 +169,12 @@ type kind interface {
 // run is what one run of a server needs to know.
 type run struct {
 	dir, data      string
-	port           string
+	address        string // 127.0.0.1 and a port
 	user, password string
 	credential     *syscall.Credential // nil: this process's own user
 }
+
+func (r run) port() string { return r.address[strings.LastIndex(r.address, ":")+1:] }
 
 // command is one of the server's programs, with nothing of our environment.
 func (r run) command(ctx context.Context, programs programs, path string, arguments ...string) *exec.Cmd {

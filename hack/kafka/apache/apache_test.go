@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -167,6 +168,26 @@ func TestAFailedStartShowsTheBrokersLog(t *testing.T) {
 	_, err := apache.Start(t.Context(), apache.Options{Settings: map[string]string{"num.io.threads": "many"}})
 	if err == nil || !strings.Contains(err.Error(), "num.io.threads") {
 		t.Errorf("got %v, want what the broker says about num.io.threads", err)
+	}
+}
+
+// The others wait for one that has ended: the start fails at once all the same,
+// with what that one said.
+func TestAFailedStartShowsTheLogOfTheBrokerThatEnded(t *testing.T) {
+	if err := apache.Ensure(t.Context(), os.Stderr); errors.Is(err, apache.ErrNoJava) && os.Getenv("CI") != "true" {
+		t.Skipf("SKIPPED: %v", err)
+	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	const free = "127.0.0.1:0"
+	_, err = apache.Start(t.Context(), apache.Options{
+		Brokers: 3, Listeners: []apache.Listener{{Listen: []string{free, free, taken.Addr().String()}}},
+	})
+	if err == nil || !strings.Contains(err.Error(), "node 2") || !strings.Contains(err.Error(), "Address already in use") {
+		t.Errorf("got %v, want that node 2's address is in use", err)
 	}
 }
 

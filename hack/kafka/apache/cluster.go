@@ -10,7 +10,10 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
+
+	"github.com/lagrange-operator/lagrange/hack/process"
 )
 
 const (
@@ -25,29 +28,35 @@ type Cluster struct {
 	ID string
 
 	options    Options // resolved
+	ports      ports
 	java, jars string
 	dir        string
-	nodes      []*process // nil where one is stopped
+	nodes      []*process.Process // nil where one is stopped
 }
 
 // Start starts a cluster and returns when every broker answers and knows all
 // others. ctx bounds the start only; what was started runs until Close.
 func Start(ctx context.Context, options Options) (*Cluster, error) {
-	options, err := options.resolved()
-	if err != nil {
-		return nil, err
-	}
-	c := &Cluster{ID: newID(), options: options, nodes: make([]*process, options.Brokers)}
-	if c.java, c.jars, err = ensure(ctx, options.Progress); err != nil {
-		return nil, err
-	}
-	if err := c.makeDir(); err != nil {
-		return nil, err
-	}
-	if err := c.begin(ctx); err != nil {
+	c := &Cluster{ID: newID()}
+	if err := c.start(ctx, options); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil
+}
+
+func (c *Cluster) start(ctx context.Context, options Options) error {
+	var err error
+	if c.options, err = options.resolved(&c.ports); err != nil {
+		return err
+	}
+	if c.java, c.jars, err = ensure(ctx, c.options.Progress); err != nil {
+		return err
+	}
+	if err := c.makeDir(); err != nil {
+		return err
+	}
+	c.nodes = make([]*process.Process, c.options.Brokers)
+	return c.begin(ctx)
 }
 
 // newID is a random id in the form of Kafka's own.
@@ -119,6 +128,8 @@ func (c *Cluster) formatNode(ctx context.Context, node int) error {
 
 func (c *Cluster) folder(node int) string { return filepath.Join(c.dir, fmt.Sprintf("node-%d", node)) }
 
+func (c *Cluster) logFile(node int) string { return filepath.Join(c.folder(node), "log") }
+
 func (c *Cluster) propertiesFile(node int) string {
 	return filepath.Join(c.folder(node), "server.properties")
 }
@@ -126,11 +137,11 @@ func (c *Cluster) propertiesFile(node int) string {
 func (c *Cluster) launch(node int) error {
 	command := c.javaCommand(context.Background(), []string{"-Xmx" + c.options.Heap, "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.showDateTime=true"},
 		"kafka.Kafka", c.propertiesFile(node))
-	process, err := start(command, filepath.Join(c.folder(node), "log"))
+	started, err := process.Start(command, process.Options{Log: c.logFile(node)})
 	if err != nil {
 		return fmt.Errorf("start node %d: %w", node, err)
 	}
-	c.nodes[node] = process
+	c.nodes[node] = started
 	return nil
 }
 
@@ -138,7 +149,7 @@ func (c *Cluster) launch(node int) error {
 func (c *Cluster) Stop(node int) error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
-	if err := c.nodes[node].stop(ctx); err != nil {
+	if err := c.nodes[node].Stop(ctx, syscall.SIGTERM); err != nil {
 		return fmt.Errorf("stop node %d: %w", node, err)
 	}
 	c.nodes[node] = nil
@@ -147,7 +158,7 @@ func (c *Cluster) Stop(node int) error {
 
 // Kill ends a broker at once, as a crash would.
 func (c *Cluster) Kill(node int) {
-	c.nodes[node].kill()
+	c.nodes[node].Kill()
 	c.nodes[node] = nil
 }
 
@@ -164,13 +175,16 @@ func (c *Cluster) StartAgain(ctx context.Context, node int) error {
 
 // Close kills every node and removes the folder if it is a temporary one.
 func (c *Cluster) Close() error {
-	for _, process := range c.nodes {
-		if process != nil {
-			process.kill()
+	for _, node := range c.nodes {
+		if node != nil {
+			node.Kill()
 		}
 	}
 	clear(c.nodes)
-	if c.options.Dir != "" {
+	if err := c.ports.release(); err != nil {
+		return fmt.Errorf("give back the ports: %w", err)
+	}
+	if c.options.Dir != "" || c.dir == "" {
 		return nil
 	}
 	if err := os.RemoveAll(c.dir); err != nil {

@@ -1,7 +1,6 @@
 package apache
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +11,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/lagrange-operator/lagrange/hack/process"
 )
 
 // Version is the Apache Kafka that is run.
@@ -100,15 +101,10 @@ func fetch(ctx context.Context, folder string) error {
 	command := exec.CommandContext(ctx, maven, "--batch-mode", "--quiet", "--file", filepath.Join(work, "pom.xml"),
 		"dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory="+filepath.Join(work, "jars"))
 	if said, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("fetch Apache Kafka with Maven: %w", errors.Join(err, errors.New(string(lastLines(said, 20)))))
+		return fmt.Errorf("fetch Apache Kafka with Maven: %w", errors.Join(err, errors.New(string(process.LastLines(said, 20)))))
 	}
 	if err := os.Rename(filepath.Join(work, "jars"), folder); err != nil {
 		return fmt.Errorf("keep the jars: %w", err)
 	}
 	return nil
-}
-
-func lastLines(text []byte, most int) []byte {
-	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
-	return bytes.Join(lines[max(0, len(lines)-most):], []byte("\n"))
 }

@@ -1,10 +1,8 @@
 package apache
 
 import (
-	"cmp"
 	"fmt"
 	"io"
-	"net"
 	"slices"
 
 	"github.com/lagrange-operator/lagrange/hack/kafka/broker"
@@ -62,7 +60,7 @@ const (
 )
 
 // resolved fills in what is left out, addresses too.
-func (o Options) resolved() (Options, error) {
+func (o Options) resolved(ports *ports) (Options, error) {
 	o.Brokers = max(o.Brokers, 1)
 	if o.Brokers != 1 && o.Brokers != 3 {
 		return o, fmt.Errorf("%d brokers: only 1 or 3 can be started", o.Brokers)
@@ -80,7 +78,7 @@ func (o Options) resolved() (Options, error) {
 	listeners = append(listeners, Listener{Name: adminListener}, Listener{Name: controllerListener})
 	for i, listener := range listeners {
 		var err error
-		if listeners[i], err = listener.resolved(o.Brokers); err != nil {
+		if listeners[i], err = listener.resolved(o.Brokers, ports); err != nil {
 			return o, err
 		}
 	}
@@ -88,7 +86,7 @@ func (o Options) resolved() (Options, error) {
 	return o, nil
 }
 
-func (l Listener) resolved(brokers int) (Listener, error) {
+func (l Listener) resolved(brokers int, ports *ports) (Listener, error) {
 	if l.Name == "" {
 		l.Name = "CLIENT"
 	}
@@ -96,7 +94,7 @@ func (l Listener) resolved(brokers int) (Listener, error) {
 		l.Listen = slices.Repeat([]string{loopback}, brokers)
 	}
 	var err error
-	if l.Listen, err = bindable(l.Listen); err != nil {
+	if l.Listen, err = ports.bindable(l.Listen); err != nil {
 		return l, fmt.Errorf("listener %q: %w", l.Name, err)
 	}
 	if len(l.Advertise) == 0 {
@@ -106,30 +104,6 @@ func (l Listener) resolved(brokers int) (Listener, error) {
 		return l, fmt.Errorf("listener %q listens at %v and advertises %v: each broker needs one of both", l.Name, l.Listen, l.Advertise)
 	}
 	return l, nil
-}
-
-// bindable are the addresses with a free port for port 0, and 0.0.0.0 where no
-// host is named, which Kafka would take for this host's name. A free port is
-// taken by nobody meanwhile, as a rule: the kernel goes round before it gives
-// one out again.
-func bindable(addresses []string) ([]string, error) {
-	var all []string
-	for _, address := range addresses {
-		host, port, err := net.SplitHostPort(address)
-		if err != nil {
-			return nil, fmt.Errorf("listen on %q: %w", address, err)
-		}
-		if port == "0" {
-			listener, err := net.Listen("tcp", address)
-			if err != nil {
-				return nil, fmt.Errorf("find a free port for %q: %w", address, err)
-			}
-			defer func() { _ = listener.Close() }() // at the end, so that each is another
-			_, port, _ = net.SplitHostPort(listener.Addr().String())
-		}
-		all = append(all, net.JoinHostPort(cmp.Or(host, "0.0.0.0"), port))
-	}
-	return all, nil
 }
 
 // protocol is what Kafka calls the listener's kind of security.

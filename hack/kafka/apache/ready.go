@@ -1,14 +1,18 @@
 package apache
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/lagrange-operator/lagrange/hack/process"
 )
 
 const lookEvery = 100 * time.Millisecond
@@ -38,7 +42,7 @@ func (c *Cluster) awaitNode(ctx context.Context, node, brokers int) error {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
 	for {
-		if err := c.nodes[node].failure(); err != nil {
+		if err := c.failure(); err != nil {
 			return err
 		}
 		known, err := knownBrokers(ctx, client)
@@ -48,9 +52,50 @@ func (c *Cluster) awaitNode(ctx context.Context, node, brokers int) error {
 		select {
 		case <-look.C:
 		case <-ctx.Done():
-			return errors.Join(fmt.Errorf("%w; it knows %d of %d brokers", ctx.Err(), known, brokers), err)
+			return errors.Join(fmt.Errorf("%w; it knows %d of %d brokers", ctx.Err(), known, brokers), err, c.lastSaid())
 		}
 	}
+}
+
+// failure is that of the first broker that has ended by itself: the others wait
+// for it in vain.
+func (c *Cluster) failure() error {
+	for node, process := range c.nodes {
+		if process == nil {
+			continue
+		}
+		if err := process.Failure(); err != nil {
+			return fmt.Errorf("node %d: %w\nits errors:\n%s", node, err, c.errorsOf(node))
+		}
+	}
+	return nil
+}
+
+// lastSaid is what the brokers wrote last, for who asks why they aren't ready.
+func (c *Cluster) lastSaid() error {
+	var said []error
+	for node, process := range c.nodes {
+		if process != nil {
+			said = append(said, fmt.Errorf("node %d said last:\n%s\nits errors:\n%s", node, process.LastSaid(), c.errorsOf(node)))
+		}
+	}
+	return errors.Join(said...)
+}
+
+// errorsOf are the last errors in a node's log. One that fails writes a hundred
+// lines about its shutdown after the one that says why.
+func (c *Cluster) errorsOf(node int) []byte {
+	text, err := os.ReadFile(c.logFile(node))
+	if err != nil {
+		return []byte(err.Error())
+	}
+	var complaints []byte
+	for line := range bytes.Lines(text) {
+		if bytes.Contains(line, []byte(" ERROR ")) || bytes.Contains(line, []byte("Exception: ")) {
+			complaints = append(complaints, line...)
+		}
+	}
+	return process.LastLines(complaints, 10)
 }
 
 // knownBrokers is how many brokers the client's one seed knows.

@@ -8,7 +8,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
+
+	"github.com/lagrange-operator/lagrange/hack/process"
 )
 
 // quick are the flags of a JVM that runs for a second or two.
@@ -19,7 +22,7 @@ var quick = []string{"-Xmx256m", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleL
 // output. It takes 1 to 2 s. The error has what it writes to standard error.
 func (c *Cluster) Tool(ctx context.Context, class string, args ...string) (string, error) {
 	command := c.javaCommand(ctx, quick, class, args...)
-	command.SysProcAttr = endsWithUs()
+	command.SysProcAttr = process.As(nil)
 	var out, problems bytes.Buffer
 	command.Stdout, command.Stderr = &out, &problems
 	if err := command.Run(); err != nil {
@@ -30,27 +33,27 @@ func (c *Cluster) Tool(ctx context.Context, class string, args ...string) (strin
 }
 
 // Program is a program of Kafka's that runs until it is stopped.
-type Program struct{ process *process }
+type Program struct{ process *process.Process }
 
 // Begin starts a program that runs for long, such as a console consumer. The
 // caller stops it; Close of the cluster does not.
 func (c *Cluster) Begin(class, log string, args ...string) (*Program, error) {
-	process, err := start(c.javaCommand(context.Background(), quick, class, args...), log)
+	started, err := process.Start(c.javaCommand(context.Background(), quick, class, args...), process.Options{Log: log})
 	if err != nil {
 		return nil, fmt.Errorf("run %s: %w", short(class), err)
 	}
-	return &Program{process: process}, nil
+	return &Program{process: started}, nil
 }
 
 // Stop lets the program end in its own way: a consumer leaves its group.
 func (p *Program) Stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
-	return p.process.stop(ctx)
+	return p.process.Stop(ctx, syscall.SIGTERM)
 }
 
 // Err is an error once the program has ended, nil while it runs.
-func (p *Program) Err() error { return p.process.failure() }
+func (p *Program) Err() error { return p.process.Failure() }
 
 func (c *Cluster) javaCommand(ctx context.Context, flags []string, class string, args ...string) *exec.Cmd {
 	flags = append([]string{"-XX:+UseSerialGC", "-Xshare:auto", "-Djava.awt.headless=true",

@@ -1,7 +1,0 @@
-//go:build !linux
-
-package apache
-
-import "syscall"
-
-func endsWithUs() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
