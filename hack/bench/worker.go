@@ -59,7 +59,7 @@ func workerCommand() *cobra.Command {
 		},
 	}
 	c.Flags().IntVar(&o.rounds, "rounds", 7, "how often each kind of run is made; the kinds take turns")
-	c.Flags().IntVar(&o.messages, "messages", 1_000_000, "messages of a run whose handler does nothing")
+	c.Flags().IntVar(&o.messages, "messages", 3_000_000, "messages of a run whose handler does nothing: enough for some seconds, of which joining the group is little")
 	c.Flags().IntVar(&o.slow, "slow-messages", 150_000, "messages of a run whose handler takes 1 ms")
 	c.Flags().IntVar(&o.partitions, "partitions", 12, "partitions of a topic")
 	c.Flags().StringVar(&o.kafka, "kafka", "broker", "which Kafka: broker (in memory) or apache (Java 17, Maven)")
