@@ -28,6 +28,9 @@ const (
 	ConditionScalingLimited = "ScalingLimited"
 	// ConditionPaused is True while a pause is in force.
 	ConditionPaused = "Paused"
+	// ConditionOffsetResetInProgress is True while a KafkaOffsetReset has the
+	// group, which then has no workers. A group that never had one has no such condition.
+	ConditionOffsetResetInProgress = "OffsetResetInProgress"
 	// ConditionConnectionResolved: the KafkaConnection, Secrets and ConfigMaps that
 	// the connection names were read and hold what is needed. A group whose
 	// connection names nothing has no such condition.
@@ -142,4 +145,75 @@ const (
 	// ReasonNotPaused, ReasonPauseEnded: no pause is set, or its time is over.
 	ReasonNotPaused  = "NotPaused"
 	ReasonPauseEnded = "PauseEnded"
+)
+
+// Conditions of a KafkaOffsetReset besides Ready, Reconciling and Stalled: its
+// steps, normal when True, False while they are waited for or have failed, and
+// absent before their turn. Its controller owns them.
+const (
+	// ConditionPlanned: there is a plan.
+	ConditionPlanned = "Planned"
+	// ConditionApproved: the plan is approved.
+	ConditionApproved = "Approved"
+	// ConditionDrained: the group is empty and no worker runs.
+	ConditionDrained = "Drained"
+	// ConditionCommitted: all offsets of the plan are committed.
+	ConditionCommitted = "Committed"
+	// ConditionVerified: they were read back, and stayed.
+	ConditionVerified = "Verified"
+	// ConditionResumed: the group has its workers again.
+	ConditionResumed = "Resumed"
+)
+
+// Reasons of a KafkaOffsetReset's conditions.
+const (
+	// ReasonDone: the step is done.
+	ReasonDone = "Done"
+	// ReasonInProgress: it is under way.
+	ReasonInProgress = "InProgress"
+	// ReasonAwaitingApproval: the plan waits for spec.approved.
+	ReasonAwaitingApproval = "AwaitingApproval"
+	// ReasonApprovalMismatch: spec.approved is not the hash of the plan.
+	ReasonApprovalMismatch = "ApprovalMismatch"
+	// ReasonAwaitingTurn: another reset has the group.
+	ReasonAwaitingTurn = "AwaitingTurn"
+	// ReasonGroupMissing: the KafkaConsumerGroup does not exist.
+	ReasonGroupMissing = "GroupMissing"
+	// ReasonGroupStalled: the KafkaConsumerGroup is stalled, and does not run its workers.
+	ReasonGroupStalled = "GroupStalled"
+	// ReasonGroupNotSupported: the consumer group is of a kind without committed offsets, or does not exist in Kafka.
+	ReasonGroupNotSupported = "GroupNotSupported"
+	// ReasonKafkaFailed: Kafka could not be asked; it is tried again.
+	ReasonKafkaFailed = "KafkaFailed"
+	// ReasonTargetRefused: the target can't be reached on some partitions, and the policies don't say otherwise.
+	ReasonTargetRefused = "TargetRefused"
+	// ReasonRollbackMissing: the reset to be rolled back does not exist, is of another group, or has committed nothing.
+	ReasonRollbackMissing = "RollbackMissing"
+	// ReasonNotPermitted: Kafka does not let us do what the plan needs.
+	ReasonNotPermitted = "NotPermitted"
+	// ReasonTooLarge: the plan or the snapshot is larger than can be stored.
+	ReasonTooLarge = "TooLarge"
+	// ReasonScaledByOthers: an autoscaler targets the workload, and would start workers during the reset.
+	ReasonScaledByOthers = "ScaledByOthers"
+	// ReasonForeignMembers: the group has members that are no workers of the KafkaConsumerGroup.
+	ReasonForeignMembers = "ForeignMembers"
+	// ReasonDrainTimeout: the workers did not leave the group in time.
+	ReasonDrainTimeout = "DrainTimeout"
+	// ReasonDrifted: a committed offset moved farther than maxDrift between plan and commit.
+	ReasonDrifted = "Drifted"
+	// ReasonTopicChanged: a topic was created anew, or lost partitions, since the plan.
+	ReasonTopicChanged = "TopicChanged"
+	// ReasonOverwritten: another writer has overwritten the committed offsets.
+	ReasonOverwritten = "Overwritten"
+	// ReasonCancelled: cancel is set.
+	ReasonCancelled = "Cancelled"
+	// ReasonAlreadyRun: a reset of this name and spec has run before.
+	ReasonAlreadyRun = "AlreadyRun"
+	// ReasonResumeHeld: resume is false, and nobody has asked to resume yet.
+	ReasonResumeHeld = "ResumeHeld"
+	// ReasonResetSucceeded: Ready.
+	ReasonResetSucceeded = "Succeeded"
+	// ReasonResetInProgress: of OffsetResetInProgress; ReasonNoReset is its normal case.
+	ReasonResetInProgress = "ResetInProgress"
+	ReasonNoReset         = "NoReset"
 )

@@ -17,7 +17,9 @@ var (
 )
 
 func addKnownTypes(scheme *runtime.Scheme) error {
-	scheme.AddKnownTypes(GroupVersion, &KafkaConsumerGroup{}, &KafkaConsumerGroupList{}, &KafkaConnection{}, &KafkaConnectionList{})
+	scheme.AddKnownTypes(GroupVersion,
+		&KafkaConsumerGroup{}, &KafkaConsumerGroupList{}, &KafkaConnection{}, &KafkaConnectionList{},
+		&KafkaOffsetReset{}, &KafkaOffsetResetList{})
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil
 }

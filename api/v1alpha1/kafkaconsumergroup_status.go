@@ -1,6 +1,9 @@
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
 
 // KafkaConsumerGroupStatus is what Lagrange saw and did. Lagrange alone writes it.
 type KafkaConsumerGroupStatus struct {
@@ -11,6 +14,7 @@ type KafkaConsumerGroupStatus struct {
 	// conditions tell how the group is. Ready: this generation is applied and its workers run; lag, a running
 	// scale-up and a pause never make it False. Reconciling: a rollout is under way. Stalled: someone must act.
 	// KafkaReachable, LagKnown, ScalingActive, ScalingLimited and Paused tell about the number of workers.
+	// OffsetResetInProgress is there once the group has had a reset.
 	// ConnectionResolved, where the connection names other objects, tells whether they could be read.
 	// +listType=map
 	// +listMapKey=type
@@ -82,6 +86,17 @@ type KafkaConsumerGroupStatus struct {
 	// +listType=atomic
 	// +optional
 	StuckPartitions []StuckPartition `json:"stuckPartitions,omitempty"`
+
+	// activeReset is the KafkaOffsetReset that has the group now; absent for none.
+	// +optional
+	ActiveReset *ActiveReset `json:"activeReset,omitempty"`
+	// resets are the KafkaOffsetResets that had the group, the newest first, at most 20.
+	// +listType=atomic
+	// +optional
+	Resets []ResetRecord `json:"resets,omitempty"`
+	// catchUp is the backlog that scaling.catchUp gives its time to; absent for none.
+	// +optional
+	CatchUp *CatchUpStatus `json:"catchUp,omitempty"`
 
 	// warnings are things that work and will hurt: one sentence each, at most eight.
 	// +listType=atomic
@@ -188,4 +203,50 @@ type StuckPartition struct {
 	// owner is the client id of the member that has it; absent when nobody has.
 	// +optional
 	Owner string `json:"owner,omitempty"`
+}
+
+// ActiveReset is the KafkaOffsetReset that has the group now: while it is here
+// the group has no workers.
+type ActiveReset struct {
+	// name is the KafkaOffsetReset.
+	Name string `json:"name"`
+	// uid is its uid.
+	UID types.UID `json:"uid"`
+	// specHash is that of its spec.
+	SpecHash string `json:"specHash"`
+	// since is when it was given the group.
+	Since metav1.Time `json:"since"`
+	// replicas is how many workers the group had then.
+	Replicas int32 `json:"replicas"`
+	// stopped: the workload asks for no workers, and no pod of it exists.
+	// +optional
+	Stopped bool `json:"stopped,omitempty"`
+}
+
+// ResetRecord is a KafkaOffsetReset that has ended.
+type ResetRecord struct {
+	// name is the KafkaOffsetReset.
+	Name string `json:"name"`
+	// uid is its uid.
+	UID types.UID `json:"uid"`
+	// specHash is that of its spec: a reset of the same name and spec does not run again.
+	SpecHash string `json:"specHash"`
+	// outcome is the phase that it ended in.
+	Outcome ResetPhase `json:"outcome"`
+	// committed: it changed offsets.
+	// +optional
+	Committed bool `json:"committed,omitempty"`
+	// at is when it gave the group back.
+	At metav1.Time `json:"at"`
+}
+
+// CatchUpStatus is a backlog with a time of its own: what a KafkaOffsetReset left
+// in the log when it gave the group back.
+type CatchUpStatus struct {
+	// reset is the name of the KafkaOffsetReset.
+	Reset string `json:"reset"`
+	// since is when it gave the group back: the backlog is what was in the log then, and all that is behind it.
+	Since metav1.Time `json:"since"`
+	// replicas is how many workers the group had before the reset.
+	Replicas int32 `json:"replicas"`
 }

@@ -219,6 +219,16 @@ type ScalingSpec struct {
 	// it. Without it the number is held while the lag is unknown.
 	// +optional
 	OnUnknown *OnUnknown `json:"onUnknown,omitempty"`
+
+	// catchUp is the time in which the backlog may be worked off that a KafkaOffsetReset leaves, as a duration such as
+	// 1h, up to 8760h. In mode Auto the group then begins with as many workers as before the reset, and has as many
+	// more as work the backlog off in that time at the rate that is measured; lagTarget counts the rest of the lag.
+	// When the time is over, what is left is lag as any other. Without catchUp it is from the beginning.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1s') && duration(self) <= duration('8760h')",message="must be a duration between 1s and 8760h, such as 1h; leave it out to have the backlog of a reset count as any other lag"
+	// +optional
+	CatchUp metav1.Duration `json:"catchUp,omitzero"`
 }
 
 // LagTarget is how far the group may lag.
@@ -264,7 +274,11 @@ type PauseSpec struct {
 	// +kubebuilder:default=HoldReplicas
 	// +optional
 	Mode PauseMode `json:"mode,omitempty"`
-	// until ends the pause by itself at that time. Without it the pause lasts until it is removed.
+	// until ends the pause by itself at that time, in RFC 3339 with its zone: 2026-03-01T14:00:00Z. Without it the
+	// pause lasts until it is removed.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`
 	// +optional
 	Until *metav1.Time `json:"until,omitempty"`
 	// reason is shown to everyone who wonders.

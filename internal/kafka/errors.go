@@ -25,6 +25,13 @@ var (
 	// ErrUnsupported: the cluster, or the group on it, is too old or too new to
 	// be read.
 	ErrUnsupported = errors.New("not supported")
+	// ErrGroupNotEmpty: the coordinator refused a write from outside the group,
+	// since the group has members. Nothing was written.
+	ErrGroupNotEmpty = errors.New("the group has members")
+	// ErrTooLarge: the coordinator can't store what one request holds. Nothing was written.
+	ErrTooLarge = errors.New("more than one request can hold")
+	// ErrUncertain: a write may have been done or not: only reading tells.
+	ErrUncertain = errors.New("it is not known whether it was done")
 	// ErrInvalid: what was asked for can't be asked of any cluster.
 	ErrInvalid = errors.New("not valid")
 )

@@ -133,6 +133,8 @@ type Member struct {
 	ID string
 	// ClientID is what the member calls itself: the pod's name for our workers.
 	ClientID string
+	// InstanceID is the name of a static member (KIP-345), empty for a dynamic one.
+	InstanceID string
 	// Host is the address that the coordinator saw ("/10.244.0.7").
 	Host string
 	// Assigned are the member's partitions, sorted.

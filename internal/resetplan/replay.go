@@ -1,0 +1,87 @@
+package resetplan
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lagrange-operator/lagrange/api/v1alpha1"
+	"github.com/lagrange-operator/lagrange/internal/kafka"
+	"github.com/lagrange-operator/lagrange/internal/lag"
+)
+
+// Replay is how far the workers are with what the writes went back from the
+// snapshot; nil where nothing went back. perSecond is the group's present rate.
+// Where it is 0, not known, the mean since the snapshot was taken counts.
+//
+// 1,000 back on a partition, 400 of them committed again at 20 a second: 40 %,
+// and 30 s to go.
+func Replay(before v1alpha1.ResetOffsets, snapshot, writes []v1alpha1.SavedOffset, committed map[kafka.TopicPartition]int64, perSecond float64, now time.Time) *v1alpha1.ResetReplay {
+	all, left := replayed(snapshot, writes, committed)
+	if all == 0 {
+		return nil
+	}
+	done := float64(all - left)
+	if perSecond <= 0 {
+		perSecond = done / now.Sub(before.TakenAt.Time).Seconds()
+	}
+	replay := &v1alpha1.ResetReplay{Offsets: all, Remaining: lag.Round(left), Percent: percentOf(all, left)}
+	replay.Summary = fmt.Sprintf("%d%%", replay.Percent)
+	if seconds := float64(left) / perSecond; left > 0 && seconds > 0 && seconds < longestReplay.Seconds() {
+		rest := time.Duration(seconds * float64(time.Second))
+		replay.EstimatedEnd = &metav1.Time{Time: now.Add(rest)}
+		replay.Summary += ", " + roughly(rest) + " left"
+	}
+	return replay
+}
+
+// percentOf is rounded down: 100 is all of it.
+func percentOf(all, left int64) int32 {
+	if left == 0 {
+		return 100
+	}
+	return min(int32(100*(1-float64(left)/float64(all))), 99)
+}
+
+// longestReplay is beyond what an estimate is worth anything.
+const longestReplay = 100 * 24 * time.Hour
+
+// replayed is how many offsets were gone back, and how many of them are not
+// consumed again. A partition whose commit is not known has all of it left; what
+// had no commit, or has none now, has no distance.
+func replayed(snapshot, writes []v1alpha1.SavedOffset, committed map[kafka.TopicPartition]int64) (all, left int64) {
+	before := make(map[kafka.TopicPartition]int64, len(snapshot))
+	for _, s := range snapshot {
+		if s.Offset != nil {
+			before[savedAt(s)] = *s.Offset
+		}
+	}
+	for _, w := range writes {
+		was, known := before[savedAt(w)]
+		if !known || w.Offset == nil || *w.Offset >= was {
+			continue
+		}
+		at, known := committed[savedAt(w)]
+		if !known {
+			at = *w.Offset
+		}
+		all = plus(all, was-*w.Offset)
+		left = plus(left, was-min(max(at, *w.Offset), was))
+	}
+	return all, left
+}
+
+// roughly is a duration in its largest unit, rounded up: 45s, 12m, 3h, 4d.
+func roughly(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(math.Ceil(d.Seconds())))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm", int(math.Ceil(d.Minutes())))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh", int(math.Ceil(d.Hours())))
+	}
+	return fmt.Sprintf("%dd", int(math.Ceil(d.Hours()/24)))
+}
