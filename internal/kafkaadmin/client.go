@@ -28,7 +28,10 @@ type client struct {
 	closing    sync.WaitGroup // links on their way out
 	book       *logBook
 	patterns   patterns
-	opened     atomic.Int64 // connections so far
+	// exact is for surveys: commits that an open transaction is about to change are
+	// refused, and with a group it is asked what we may do to it.
+	exact  bool
+	opened atomic.Int64 // connections so far
 
 	mu        sync.Mutex         // guards what follows, and what it holds
 	links     map[string]*link   // by address

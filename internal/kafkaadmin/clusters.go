@@ -105,7 +105,7 @@ func (l *link) brokerVersion(ctx context.Context) string {
 		return version
 	}
 	response, err := ask(ctx, l, func(b *sarama.Broker) (*sarama.ApiVersionsResponse, error) {
-		return b.ApiVersions(&sarama.ApiVersionsRequest{Version: 3, ClientSoftwareName: "lagrange", ClientSoftwareVersion: "v1"})
+		return b.ApiVersions(versionsRequest())
 	})
 	if err != nil || response.ErrorCode != int16(sarama.ErrNoError) {
 		return version
@@ -114,6 +114,10 @@ func (l *link) brokerVersion(ctx context.Context) string {
 	defer l.mu.Unlock()
 	l.version, l.versionAt = guessVersion(response), time.Now()
 	return l.version
+}
+
+func versionsRequest() *sarama.ApiVersionsRequest {
+	return &sarama.ApiVersionsRequest{Version: 3, ClientSoftwareName: "lagrange", ClientSoftwareVersion: "v1"}
 }
 
 func (l *link) knownVersion(now time.Time) (version string, fresh bool) {

@@ -92,7 +92,7 @@ func asked(ids []string, want wanted) []sarama.OffsetFetchRequestGroup {
 // fetchPart asks in one request if the broker can, else in smaller ones.
 func (c *client) fetchPart(ctx context.Context, coordinator *link, part []sarama.OffsetFetchRequestGroup, answers map[string]commits) {
 	response, err := askListed(ctx, coordinator, func(b *sarama.Broker) (*sarama.OffsetFetchResponse, error) {
-		return b.FetchOffset(&sarama.OffsetFetchRequest{Version: c.fetchVersion(), Groups: part})
+		return b.FetchOffset(&sarama.OffsetFetchRequest{Version: c.fetchVersion(), RequireStable: c.exact, Groups: part})
 	})
 	smaller := smallerParts(part, err)
 	for _, s := range smaller {
@@ -104,12 +104,16 @@ func (c *client) fetchPart(ctx context.Context, coordinator *link, part []sarama
 }
 
 // fetchVersion is 8, which takes many groups, unless the connection is held to
-// an older Kafka.
+// an older Kafka: stable offsets are known from 7 on.
 func (c *client) fetchVersion() int16 {
-	if c.config.Version.IsAtLeast(sarama.V3_0_0_0) {
+	switch version := c.config.Version; {
+	case version.IsAtLeast(sarama.V3_0_0_0):
 		return 8
+	case c.exact && version.IsAtLeast(sarama.V2_5_0_0):
+		return 7
+	default:
+		return 5
 	}
-	return 5
 }
 
 // take adds an answer to the answers. A group that took several requests has

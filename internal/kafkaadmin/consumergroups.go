@@ -14,7 +14,7 @@ import (
 func (c *client) describeConsumers(ctx context.Context, known *cluster, coordinator *link, ids []string) (map[string]description, error) {
 	response, err := askListed(ctx, coordinator, func(b *sarama.Broker) (*sarama.ConsumerGroupDescribeResponse, error) {
 		request := sarama.NewConsumerGroupDescribeRequest(c.config.Version)
-		request.GroupIDs = ids
+		request.GroupIDs, request.IncludeAuthorizedOperations = ids, c.exact
 		return b.ConsumerGroupDescribe(request)
 	})
 	if err != nil {
@@ -29,9 +29,10 @@ func (c *client) describeConsumers(ctx context.Context, known *cluster, coordina
 }
 
 func consumerDescriptionOf(answer *sarama.ConsumerGroupDescription, names map[kafka.TopicID]string) description {
+	mayDelete := allows(answer.AuthorizedOperations, sarama.AclOperationDelete)
 	switch {
 	case answer.ErrorCode == sarama.ErrGroupIDNotFound:
-		return description{state: kafka.StateDead}
+		return description{state: kafka.StateDead, mayDelete: mayDelete}
 	case answer.ErrorCode != sarama.ErrNoError:
 		return description{err: groupRefusal(answer.ErrorCode)}
 	}
@@ -39,14 +40,14 @@ func consumerDescriptionOf(answer *sarama.ConsumerGroupDescription, names map[ka
 	if err != nil {
 		return description{err: err}
 	}
-	return description{state: state, protocol: answer.AssignorName, members: consumersOf(answer.Members, names)}
+	return description{state: state, protocol: answer.AssignorName, members: consumersOf(answer.Members, names), mayDelete: mayDelete}
 }
 
 func consumersOf(answers []sarama.ConsumerGroupMemberDescription, names map[kafka.TopicID]string) []kafka.Member {
 	var members []kafka.Member
 	for _, m := range answers {
 		members = append(members, kafka.Member{
-			ID: m.MemberID, ClientID: m.ClientID, Host: m.ClientHost, Assigned: partitionsIn(m.Assignment, names),
+			ID: m.MemberID, ClientID: m.ClientID, InstanceID: instance(m.InstanceID), Host: m.ClientHost, Assigned: partitionsIn(m.Assignment, names),
 		})
 	}
 	return sortedMembers(members)

@@ -30,7 +30,7 @@ func (c *client) describe(ctx context.Context, known *cluster, coordinator *link
 		return c.describeConsumers(ctx, known, coordinator, ids)
 	}
 	classic, consumer := c.byProtocol(ids)
-	answers := describeEach(ctx, coordinator, classic, describeClassic)
+	answers := describeEach(ctx, coordinator, classic, c.describeClassic)
 	undead := slices.DeleteFunc(classic, func(id string) bool { return !answers[id].dead() || !committed[id].any() })
 	maps.Copy(answers, describeEach(ctx, coordinator, append(consumer, undead...), describeConsumers))
 	for _, id := range undead {
@@ -112,9 +112,9 @@ func describePart(ctx context.Context, coordinator *link, part []string, request
 	}
 }
 
-func describeClassic(ctx context.Context, coordinator *link, ids []string) (map[string]description, error) {
+func (c *client) describeClassic(ctx context.Context, coordinator *link, ids []string) (map[string]description, error) {
 	response, err := askListed(ctx, coordinator, func(b *sarama.Broker) (*sarama.DescribeGroupsResponse, error) {
-		return b.DescribeGroups(&sarama.DescribeGroupsRequest{Version: 5, Groups: ids})
+		return b.DescribeGroups(&sarama.DescribeGroupsRequest{Version: 5, Groups: ids, IncludeAuthorizedOperations: c.exact})
 	})
 	if err != nil {
 		return nil, err
@@ -127,8 +127,9 @@ func describeClassic(ctx context.Context, coordinator *link, ids []string) (map[
 }
 
 func descriptionOf(answer *sarama.GroupDescription) description {
+	mayDelete := allows(answer.AuthorizedOperations, sarama.AclOperationDelete)
 	if answer.Err == sarama.ErrGroupIDNotFound {
-		return description{state: kafka.StateDead}
+		return description{state: kafka.StateDead, mayDelete: mayDelete}
 	}
 	if answer.Err != sarama.ErrNoError {
 		return description{err: groupRefusal(answer.Err)}
@@ -137,7 +138,7 @@ func descriptionOf(answer *sarama.GroupDescription) description {
 	if err != nil {
 		return description{err: err}
 	}
-	return description{state: state, protocol: answer.Protocol, members: membersOf(answer)}
+	return description{state: state, protocol: answer.Protocol, members: membersOf(answer), mayDelete: mayDelete}
 }
 
 // stateOf refuses a state of a later Kafka: what it means is not known.
@@ -158,10 +159,18 @@ func membersOf(answer *sarama.GroupDescription) []kafka.Member {
 	var members []kafka.Member
 	for _, m := range answer.Members {
 		members = append(members, kafka.Member{
-			ID: m.MemberId, ClientID: m.ClientId, Host: m.ClientHost, Assigned: assignedTo(m),
+			ID: m.MemberId, ClientID: m.ClientId, InstanceID: instance(m.GroupInstanceId), Host: m.ClientHost, Assigned: assignedTo(m),
 		})
 	}
 	return sortedMembers(members)
+}
+
+// instance is the name of a static member, empty for a dynamic one.
+func instance(id *string) string {
+	if id == nil {
+		return ""
+	}
+	return *id
 }
 
 func sortedMembers(members []kafka.Member) []kafka.Member {

@@ -1,5 +1,6 @@
-// Package kafkaadmin reads Kafka for the operator: it is its only importer of
-// sarama, and values of internal/kafka and typed errors are all that leaves it.
+// Package kafkaadmin reads Kafka for the operator, and writes the offsets of
+// resets: it is its only importer of sarama, and values of internal/kafka and
+// typed errors are all that leaves it.
 //
 // A Pool keeps one client per distinct Connection and one poll cycle per
 // client, which serves every consumer group on it:
@@ -27,6 +28,8 @@
 //     context: at the deadline the connection under the call is closed, and the
 //     call is abandoned to end by itself. There is one such call a broker at
 //     most.
+//   - A write, which only an Admin makes, is sent once at most, and is
+//     kafka.ErrUncertain where it may have been done.
 //   - The same problem has the same error text: no counters, no timestamps, no
 //     ephemeral ports.
 package kafkaadmin

@@ -24,7 +24,10 @@ type description struct {
 	state    kafka.GroupState
 	protocol string
 	members  []kafka.Member
-	err      error
+	// mayDelete tells whether we may delete the group's commits. Only surveys ask:
+	// else it is true, since no broker says otherwise.
+	mayDelete bool
+	err       error
 }
 
 // errMoved marks the answer of a broker that does not coordinate the group.

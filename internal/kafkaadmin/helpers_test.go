@@ -114,11 +114,12 @@ type broker struct {
 	*kfake.Cluster
 	addresses      []string // kfake does not say them any more once it is closed
 	open, accepted *atomic.Int64
+	mute           *atomic.Bool // its next answer is lost, and the connection with it
 }
 
 func newBroker(t testing.TB, options ...kfake.Opt) broker {
 	t.Helper()
-	b := broker{open: new(atomic.Int64), accepted: new(atomic.Int64)}
+	b := broker{open: new(atomic.Int64), accepted: new(atomic.Int64), mute: new(atomic.Bool)}
 	options = append(options, kfake.ListenFn(func(network, address string) (net.Listener, error) {
 		listener, err := net.Listen(network, address)
 		return countingListener{listener, b}, err
@@ -206,12 +207,20 @@ func (l countingListener) Accept() (net.Conn, error) {
 	}
 	l.broker.open.Add(1)
 	l.broker.accepted.Add(1)
-	return &countedConn{Conn: conn, closed: sync.OnceFunc(func() { l.broker.open.Add(-1) })}, nil
+	return &countedConn{Conn: conn, mute: l.broker.mute, closed: sync.OnceFunc(func() { l.broker.open.Add(-1) })}, nil
 }
 
 type countedConn struct {
 	net.Conn
+	mute   *atomic.Bool
 	closed func()
+}
+
+func (c *countedConn) Write(b []byte) (int, error) {
+	if c.mute.CompareAndSwap(true, false) {
+		return 0, c.Close()
+	}
+	return c.Conn.Write(b)
 }
 
 func (c *countedConn) Close() error {

@@ -160,7 +160,8 @@ func (l *link) refuses(ctx context.Context, now time.Time) error {
 }
 
 // attempt makes the request, a second time if a connection kept from earlier
-// turns out to be dead: a broker that restarts says nothing to idle clients.
+// turns out to be dead: a broker that restarts says nothing to idle clients. A
+// write that may have arrived is never made twice.
 func attempt[T any](l *link, current *call, request func(*sarama.Broker) (T, error)) (T, error) {
 	broker, kept, err := l.open(current)
 	if err != nil {
@@ -171,7 +172,7 @@ func attempt[T any](l *link, current *call, request func(*sarama.Broker) (T, err
 		return value, err
 	}
 	l.drop()
-	if !kept || tooLarge(err) || errors.Is(err, os.ErrDeadlineExceeded) {
+	if !kept || tooLarge(err) || errors.As(err, new(sentError)) || errors.Is(err, os.ErrDeadlineExceeded) {
 		return value, err
 	}
 	return attempt(l, current, request)

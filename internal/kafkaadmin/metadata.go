@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -137,11 +136,11 @@ func (c *client) candidates() []string {
 // the same for the same problem.
 func (c *client) unreachable(failures map[string]error) error {
 	servers := c.connection.servers()
-	texts, kinds := make([]string, len(servers)), make([]any, len(servers))
+	reasons := make([]error, len(servers))
 	for i, address := range servers {
-		texts[i], kinds[i] = "%w", failures[address]
+		reasons[i] = failures[address]
 	}
-	return fmt.Errorf("ask for metadata: "+strings.Join(texts, "; "), kinds...)
+	return fmt.Errorf("ask for metadata: %w", joined(reasons))
 }
 
 func (c *client) clusterOf(response *sarama.MetadataResponse) *cluster {

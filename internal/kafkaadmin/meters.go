@@ -13,7 +13,7 @@ import (
 	"github.com/lagrange-operator/lagrange/internal/kafka"
 )
 
-// meters count what the pool does, for all connections together. A nil one
+// meters count what a Pool or an Admin does, for all connections together. A nil one
 // counts nothing.
 type meters struct {
 	requests       *prometheus.CounterVec
@@ -23,7 +23,8 @@ type meters struct {
 	received, sent prometheus.Counter
 }
 
-// newMeters returns nil without a registerer.
+// newMeters returns nil without a registerer. All that have the same one count
+// together.
 func newMeters(registerer prometheus.Registerer) *meters {
 	if registerer == nil {
 		return nil
@@ -50,8 +51,26 @@ func newMeters(registerer prometheus.Registerer) *meters {
 			Name: "lagrange_kafka_sent_bytes_total", Help: "Bytes of the requests to Kafka brokers, without TLS.",
 		}),
 	}
-	registerer.MustRegister(m.requests, m.errors, m.cycles, m.connections, m.received, m.sent)
+	m.requests, m.errors = registered(registerer, m.requests), registered(registerer, m.errors)
+	m.cycles, m.connections = registered(registerer, m.cycles), registered(registerer, m.connections)
+	m.received, m.sent = registered(registerer, m.received), registered(registerer, m.sent)
 	return m
+}
+
+// registered returns the collector that is registered, this one or an equal one
+// from before.
+func registered[C prometheus.Collector](registerer prometheus.Registerer, collector C) C {
+	err := registerer.Register(collector)
+	var before prometheus.AlreadyRegisteredError
+	if errors.As(err, &before) {
+		if same, ok := before.ExistingCollector.(C); ok {
+			return same
+		}
+	}
+	if err != nil {
+		panic(err) // as MustRegister: another metric has the name
+	}
+	return collector
 }
 
 // failed counts an error that a call or an answer ended with.

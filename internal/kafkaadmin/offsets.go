@@ -59,15 +59,26 @@ func (l offsetList) of(topic, what string) topicOffsets {
 // at is the offset of one partition. None at all is an error: the log has ends
 // in any case.
 func (t topicOffsets) at(id int32) offset {
+	read := t.found(id)
+	if read.err == nil && read.at == kafka.NoOffset {
+		return t.failed(id, fmt.Errorf("%w: the answer has no offset", kafka.ErrRejected))
+	}
+	return read
+}
+
+// found is the offset of one partition, NoOffset where no record is as young as
+// was asked for.
+func (t topicOffsets) found(id int32) offset {
 	block, err := t.block(id)
-	if err == nil && block.Offset < 0 {
-		err = fmt.Errorf("%w: the answer has no offset", kafka.ErrRejected)
-	}
 	if err != nil {
-		p := kafka.TopicPartition{Topic: t.topic, Partition: id}
-		return offset{err: fmt.Errorf("read the %s of partition %q: %w", t.what, p, err)}
+		return t.failed(id, err)
 	}
-	return offset{at: block.Offset}
+	return offset{at: max(block.Offset, kafka.NoOffset)}
+}
+
+func (t topicOffsets) failed(id int32, err error) offset {
+	p := kafka.TopicPartition{Topic: t.topic, Partition: id}
+	return offset{err: fmt.Errorf("read the %s of partition %q: %w", t.what, p, err)}
 }
 
 func (t topicOffsets) block(id int32) (*sarama.OffsetResponseBlock, error) {

@@ -14,7 +14,8 @@ import (
 	"github.com/lagrange-operator/lagrange/internal/kafkaauth"
 )
 
-// Options configures a Pool. The zero value is usable.
+// Options configures a Pool, or an Admin, which only takes RequestTimeout and
+// MetricsRegisterer from them. The zero value is usable.
 type Options struct {
 	// Interval is the time between the starts of two poll cycles of a
 	// connection, give or take a tenth. It doubles, up to 15s, for one on which
