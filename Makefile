@@ -38,7 +38,7 @@ verify: ## generated files are what their sources generate
 	@go run ./hack/test verify
 lint: $(TOOL)/golangci-lint ## linters, with the import rules of the house
 	@$(TOOL)/golangci-lint run
-soak: ## what repeats for long, with the race detector: the unit and integration tests ROUNDS times over (default 10), 100 random schedules of the worker
+soak: ## what repeats for long, with the race detector: the unit and integration tests ROUNDS times over (default 10), resets killed at each write, 100 random schedules of the worker
 	@go run ./hack/test soak --rounds=$(or $(ROUNDS),10)
 
 ## Generated files

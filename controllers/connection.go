@@ -64,13 +64,13 @@ func (c *Credentials) resolveFor(ctx context.Context, user credentialUser, spec 
 }
 
 // kafkaOf is the group's connection: said inline, or by the KafkaConnection that it names.
-func (r *KafkaConsumerGroupReconciler) kafkaOf(ctx context.Context, group *v1alpha1.KafkaConsumerGroup) (v1alpha1.KafkaConnectionSpec, error) {
+func kafkaOf(ctx context.Context, reader client.Reader, group *v1alpha1.KafkaConsumerGroup) (v1alpha1.KafkaConnectionSpec, error) {
 	ref := group.Spec.Kafka.ConnectionRef
 	if ref == nil {
 		return v1alpha1.KafkaConnectionSpec{Connection: group.Spec.Kafka.Connection}, nil
 	}
 	var connection v1alpha1.KafkaConnection
-	err := r.Get(ctx, client.ObjectKey{Namespace: group.Namespace, Name: string(ref.Name)}, &connection)
+	err := reader.Get(ctx, client.ObjectKey{Namespace: group.Namespace, Name: string(ref.Name)}, &connection)
 	if apierrors.IsNotFound(err) || (err == nil && !connection.DeletionTimestamp.IsZero()) {
 		return v1alpha1.KafkaConnectionSpec{}, &problem{v1alpha1.ReasonConnectionMissing, fmt.Sprintf(
 			"KafkaConnection %q, named by spec.kafka.connectionRef, does not exist", ref.Name)}
@@ -87,7 +87,7 @@ func (r *KafkaConsumerGroupReconciler) resolveConnection(ctx context.Context, gr
 	if group.Spec.Kafka.ConnectionRef != nil {
 		ref = string(group.Spec.Kafka.ConnectionRef.Name)
 	}
-	spec, err := r.kafkaOf(ctx, group)
+	spec, err := kafkaOf(ctx, r, group)
 	if missing := (*problem)(nil); errors.As(err, &missing) {
 		held.problem, held.outdated = missing, held.known && held.ref != ref
 		return nil

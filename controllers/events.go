@@ -56,6 +56,7 @@ func eventsOf(before, after v1alpha1.KafkaConsumerGroupStatus) []groupEvent {
 			events = append(events, e)
 		}
 	}
+	events = append(events, claimEvents(before, after)...)
 	events = append(events, stuckEvents(before, after)...)
 	fresh := slices.DeleteFunc(slices.Clone(after.Warnings), func(w string) bool { return slices.Contains(before.Warnings, w) })
 	if len(fresh) > 0 {
@@ -64,14 +65,43 @@ func eventsOf(before, after v1alpha1.KafkaConsumerGroupStatus) []groupEvent {
 	return events
 }
 
-// putBackEvent tells whoever set the Deployment's replicas by hand where to do it.
-func putBackEvent(done applyResult) (groupEvent, bool) {
+// claimEvents tell that a reset was given the group, and that one gave it back.
+func claimEvents(before, after v1alpha1.KafkaConsumerGroupStatus) []groupEvent {
+	var events []groupEvent
+	was, is := before.ActiveReset, after.ActiveReset
+	if was != nil && (is == nil || is.UID != was.UID) {
+		events = append(events, resetEnded(*was, after.Resets))
+	}
+	if is != nil && (was == nil || is.UID != was.UID) {
+		events = append(events, groupEvent{corev1.EventTypeNormal, "OffsetResetStarted", "StartOffsetReset",
+			fmt.Sprintf("KafkaOffsetReset %q has the group: its workers, %d before, are stopped until it has ended", is.Name, is.Replicas)})
+	}
+	return events
+}
+
+func resetEnded(active v1alpha1.ActiveReset, records []v1alpha1.ResetRecord) groupEvent {
+	kind, ended := corev1.EventTypeNormal, "to plan again"
+	if len(records) > 0 && records[0].UID == active.UID {
+		ended = "and ends as " + string(records[0].Outcome)
+		if records[0].Outcome == v1alpha1.PhaseFailed {
+			kind = corev1.EventTypeWarning
+		}
+	}
+	return groupEvent{kind, "OffsetResetEnded", "EndOffsetReset", fmt.Sprintf("KafkaOffsetReset %q has given the group back, %s", active.Name, ended)}
+}
+
+// putBackEvent tells whoever set the Deployment's replicas by hand where to do
+// it; reset is what keeps the group without workers, "" for none.
+func putBackEvent(done applyResult, reset string) (groupEvent, bool) {
 	if done.putBack == nil || done.err != nil || done.invalid != nil {
 		return groupEvent{}, false
 	}
+	instead := "use scaling.mode Manual, the bounds or pause of the KafkaConsumerGroup instead"
+	if reset != "" {
+		instead = fmt.Sprintf("KafkaOffsetReset %q has the group, which has no workers until that has ended", reset)
+	}
 	return groupEvent{corev1.EventTypeWarning, "PutBack", "Scale", fmt.Sprintf(
-		"the Deployment's replicas were set to %d by somebody else and are %d again: use scaling.mode Manual, the bounds or pause of the KafkaConsumerGroup instead",
-		*done.putBack, done.replicas)}, true
+		"the Deployment's replicas were set to %d by somebody else and are %d again: %s", *done.putBack, done.replicas, instead)}, true
 }
 
 // abnormal is the status at which a condition is worth a warning.

@@ -44,7 +44,10 @@ func (r *KafkaConsumerGroupReconciler) setConditions(
 	}
 	set(v1alpha1.ConditionKafkaReachable, r.kafkaReachable(seen))
 	set(v1alpha1.ConditionLagKnown, r.lagKnown(group, s, seen, d))
-	set(v1alpha1.ConditionPaused, pausedVerdict(group, d, done))
+	set(v1alpha1.ConditionPaused, pausedVerdict(group, seen, d, done))
+	if v, tell := resetInProgress(s); tell {
+		set(v1alpha1.ConditionOffsetResetInProgress, v)
+	}
 	set(v1alpha1.ConditionScalingActive, scalingActive(group, seen, d, done))
 	set(v1alpha1.ConditionScalingLimited, scalingLimited(group, d))
 	stalled := r.stalled(s, seen, d, done)
@@ -82,16 +85,18 @@ func (r *KafkaConsumerGroupReconciler) lagKnown(
 	return verdict{yes, v1alpha1.ReasonAllPartitionsRead, "the lag of every partition is known"}
 }
 
-func pausedVerdict(group *v1alpha1.KafkaConsumerGroup, d decision, done applyResult) verdict {
+func pausedVerdict(group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, d decision, done applyResult) verdict {
 	p := group.Spec.Pause
 	switch {
 	case p == nil:
 		return verdict{no, v1alpha1.ReasonNotPaused, "no pause is set"}
-	case d.scale.Reason != autoscale.ReasonPaused:
+	case pauseOf(group).At(seen.now) == autoscale.PauseNone:
 		return verdict{no, v1alpha1.ReasonPauseEnded, "the pause ended at " + p.Until.UTC().Format(time.RFC3339)}
 	}
 	message := "the number of workers is held"
 	switch {
+	case p.Mode == v1alpha1.PauseHoldReplicas && d.reset.stops != "":
+		message = "the number of workers of before the reset is held when the reset has ended"
 	case p.Mode == v1alpha1.PauseScaleToZero && done.replicas > 0:
 		message = "the workers are not stopped, since nothing can be applied (see Stalled)"
 	case p.Mode == v1alpha1.PauseScaleToZero:
@@ -114,6 +119,8 @@ func scalingActive(group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, d dec
 		return verdict{no, d.held.reason, d.held.message}
 	case done.invalid != nil:
 		return verdict{no, done.invalid.reason, done.invalid.message}
+	case d.scale.Reason == autoscale.ReasonOffsetReset:
+		return verdict{no, string(autoscale.ReasonOffsetReset), "a KafkaOffsetReset has the group, which has no workers meanwhile"}
 	case d.scale.Reason == autoscale.ReasonPaused:
 		return verdict{no, string(autoscale.ReasonPaused), "a pause is in force"}
 	case group.Spec.Scaling.Mode == v1alpha1.ScalingManual:
@@ -127,11 +134,16 @@ func scalingActive(group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, d dec
 	case d.scale.Reason == autoscale.ReasonNeverJoined:
 		return verdict{no, string(autoscale.ReasonNeverJoined), "the workers are ready and have not joined the group: more of them would not help"}
 	}
+	if d.scale.Reason == autoscale.ReasonCatchUp {
+		return verdict{yes, string(autoscale.ReasonCatchUp), "the number of workers follows scaling.catchUp, until the backlog of the last reset is worked off"}
+	}
 	return verdict{yes, string(autoscale.ReasonLagTarget), "the number of workers follows the lag target"}
 }
 
 func scalingLimited(group *v1alpha1.KafkaConsumerGroup, d decision) verdict {
 	switch {
+	case d.scale.Reason == autoscale.ReasonOffsetReset:
+		return verdict{no, string(autoscale.ReasonOffsetReset), "a KafkaOffsetReset has the group"}
 	case d.scale.Reason == autoscale.ReasonPaused:
 		return verdict{no, string(autoscale.ReasonPaused), "a pause is in force"}
 	case group.Spec.Scaling.Mode == v1alpha1.ScalingManual:

@@ -28,6 +28,7 @@ import (
 // +kubebuilder:rbac:groups=kafka.lagrange.dev,resources=kafkaconsumergroups,verbs=get;list;watch
 // +kubebuilder:rbac:groups=kafka.lagrange.dev,resources=kafkaconsumergroups/status,verbs=patch
 // +kubebuilder:rbac:groups=kafka.lagrange.dev,resources=kafkaconsumergroups/finalizers,verbs=update
+// +kubebuilder:rbac:groups=kafka.lagrange.dev,resources=kafkaoffsetresets,verbs=get;list;watch
 // +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups=apps,resources=replicasets,verbs=list;watch
 // +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;watch;create;patch;delete
@@ -194,6 +195,7 @@ func (r *KafkaConsumerGroupReconciler) SetupWithManager(ctx context.Context, mgr
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(byGroupLabel), builder.WithPredicates(podMatters())).
 		Watches(&appsv1.ReplicaSet{}, handler.EnqueueRequestsFromMapFunc(byGroupLabel), builder.WithPredicates(onlyDeletes())).
 		Watches(&v1alpha1.KafkaConnection{}, handler.EnqueueRequestsFromMapFunc(r.referring), builder.WithPredicates(specOrDeletion())).
+		Watches(&v1alpha1.KafkaOffsetReset{}, handler.EnqueueRequestsFromMapFunc(byGroupRef), builder.WithPredicates(phaseChanges())).
 		Watches(&v1alpha1.KafkaConsumerGroup{}, handler.EnqueueRequestsFromMapFunc(r.rivals), builder.WithPredicates(identityChanges())).
 		WatchesRawSource(source.Func(r.wakeups.start)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: r.Settings.MaxConcurrentReconciles}).

@@ -16,7 +16,9 @@ type decision struct {
 	// blocked says why nothing may be applied until someone acts: what runs keeps running.
 	blocked *blocked
 	// held says why nothing is applied yet. It may end by itself.
-	held  *blocked
+	held *blocked
+	// reset is who has the group.
+	reset resetDecision
 	scale autoscale.Decision
 	// why the lag is unknown, nil when it is known.
 	unknown *unknown
@@ -28,12 +30,16 @@ type blocked struct{ reason, message string }
 // decide asks the pure packages and remembers what they need next time.
 func (r *KafkaConsumerGroupReconciler) decide(group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, m *memory) decision {
 	d := decision{unknown: unknownOf(seen, r.Settings.SampleMaxAge)}
-	m.scaling, d.scale = autoscale.Decide(
-		r.scaleConfig(group), seedState(m.scaling, group, d.unknown != nil), r.scaleObservation(group, seen, d.unknown, m), seen.now)
 	d.blocked = blockedBy(group, seen)
 	if d.blocked == nil {
 		d.held = heldBy(seen)
 	}
+	c, o := r.scaleConfig(group), r.scaleObservation(group, seen, d.unknown, m)
+	d.reset = decideReset(seen.resets, o.Replicas, d.blocked == nil && d.held == nil, seen.now)
+	d.reset.catchUp = catchUpOf(group, seen, d)
+	d.reset.scale(&c, &o, group, seen)
+	m.scaling, d.scale = autoscale.Decide(c, seedState(m.scaling, group, d.unknown != nil), o, seen.now)
+	d.reset.countBefore(d.scale.Replicas)
 	return d
 }
 
@@ -89,13 +95,21 @@ func (r *KafkaConsumerGroupReconciler) scaleConfig(group *v1alpha1.KafkaConsumer
 	if spec.OnUnknown != nil {
 		c.OnUnknown = autoscale.OnUnknown{After: spec.OnUnknown.After.Duration, MinReplicas: spec.OnUnknown.MinReplicas}
 	}
-	if p := group.Spec.Pause; p != nil {
-		c.Pause = autoscale.Pause{Mode: autoscale.PauseMode(p.Mode), Reason: p.Reason}
-		if p.Until != nil {
-			c.Pause.Until = p.Until.Time
-		}
-	}
+	c.Pause = pauseOf(group)
 	return c
+}
+
+// pauseOf is the pause that is set, whether it is over or not.
+func pauseOf(group *v1alpha1.KafkaConsumerGroup) autoscale.Pause {
+	p := group.Spec.Pause
+	if p == nil {
+		return autoscale.Pause{}
+	}
+	pause := autoscale.Pause{Mode: autoscale.PauseMode(p.Mode), Reason: p.Reason}
+	if p.Until != nil {
+		pause.Until = p.Until.Time
+	}
+	return pause
 }
 
 func (r *KafkaConsumerGroupReconciler) scaleObservation(group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, u *unknown, m *memory) autoscale.Observation {

@@ -41,6 +41,8 @@ type groupSnapshot struct {
 	lag lag.Group
 	// cluster is the cluster that is meant, and whether another one answers.
 	cluster clusterSeen
+	// resets are who has the group, and who wants it.
+	resets resetSeen
 	// elder is an older object with the same cluster and group, "" when there is none.
 	elder string
 	// elderPending: an older object has the same group id, and its cluster isn't known yet.
@@ -74,6 +76,9 @@ func (r *KafkaConsumerGroupReconciler) observe(ctx context.Context, group *v1alp
 		return seen, err
 	}
 	r.keepFresh(group, seen, m)
+	if err := r.observeResets(ctx, group, &seen, m); err != nil {
+		return seen, err
+	}
 	seen.elder, seen.elderPending, err = r.elderOf(ctx, group, seen)
 	return seen, err
 }
@@ -239,7 +244,7 @@ func (s groupSnapshot) sameCluster(other *v1alpha1.KafkaConsumerGroup, servers [
 // serversOf are another group's bootstrap servers: those in its spec or its
 // KafkaConnection, else those that it last came to.
 func (r *KafkaConsumerGroupReconciler) serversOf(ctx context.Context, other *v1alpha1.KafkaConsumerGroup) []string {
-	spec, err := r.kafkaOf(ctx, other)
+	spec, err := kafkaOf(ctx, r, other)
 	if err != nil || len(spec.BootstrapServers) == 0 {
 		return strings.Split(other.Status.BootstrapServers, ",")
 	}

@@ -34,7 +34,7 @@ func (r *KafkaConsumerGroupReconciler) report(
 	ctx context.Context, group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, d decision, done applyResult, m *memory,
 ) (statusResult, error) {
 	before := statusNow(group, m)
-	if e, ok := putBackEvent(done); ok {
+	if e, ok := putBackEvent(done, d.reset.stops); ok {
 		r.emit(group, e)
 	}
 	if saysNothingNew(group, before, seen, d, done) {
@@ -60,7 +60,7 @@ func (r *KafkaConsumerGroupReconciler) emit(group *v1alpha1.KafkaConsumerGroup, 
 // that is there already stays rather than being written twice for every group.
 func saysNothingNew(group *v1alpha1.KafkaConsumerGroup, before v1alpha1.KafkaConsumerGroupStatus, seen groupSnapshot, d decision, done applyResult) bool {
 	return !seen.sampled && seen.connection.problem == nil && before.ObservedGeneration == group.Generation && before.Scaling != nil &&
-		before.DesiredReplicas == done.replicas && d.blocked == nil && done.invalid == nil && !done.rolled && !done.failed
+		before.DesiredReplicas == done.replicas && !d.reset.changes(before) && d.blocked == nil && done.invalid == nil && !done.rolled && !done.failed
 }
 
 // statusOf is the status after this reconcile; pure but for the settings.
@@ -72,6 +72,7 @@ func (r *KafkaConsumerGroupReconciler) statusOf(
 	after.ClusterID, after.BootstrapServers, after.OtherClusterID = seen.cluster.id, seen.cluster.servers, seen.cluster.other
 	after.Selector = labels.SelectorFromSet(selectorLabels(group)).String()
 	setReplicas(&after, seen, d, done)
+	setResets(&after, seen, d, done)
 	setLag(&after, seen, d)
 	setStuck(&after, seen, d)
 	after.Warnings = warningsOf(group, seen)

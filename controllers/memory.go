@@ -54,8 +54,8 @@ type applied struct {
 
 // written is the last status that we wrote.
 type written struct {
-	// before is the resourceVersion that the write replaced.
-	before string
-	at     time.Time
-	status *v1alpha1.KafkaConsumerGroupStatus
+	// before is the resourceVersion in the cache at the write, after the one that the write made.
+	before, after string
+	at            time.Time
+	status        *v1alpha1.KafkaConsumerGroupStatus
 }

@@ -23,6 +23,17 @@ func podReadySince(pod *corev1.Pod) (time.Time, bool) {
 	return time.Time{}, false
 }
 
+// hasEnded: none of the pod's containers runs, nor will again. An evicted pod is
+// there like this until somebody removes it.
+func hasEnded(pod *corev1.Pod) bool {
+	if pod.Status.Phase != corev1.PodSucceeded && pod.Status.Phase != corev1.PodFailed {
+		return false
+	}
+	return !slices.ContainsFunc(slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses), func(c corev1.ContainerStatus) bool {
+		return c.State.Running != nil
+	})
+}
+
 // readySince is when the first of the pods that are ready now became so.
 func readySince(pods []corev1.Pod) (time.Time, bool) {
 	var earliest time.Time

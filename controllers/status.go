@@ -57,12 +57,31 @@ func (w statusWriter) write(ctx context.Context, group *v1alpha1.KafkaConsumerGr
 func (w statusWriter) patch(ctx context.Context, group *v1alpha1.KafkaConsumerGroup, before, after v1alpha1.KafkaConsumerGroupStatus, m *memory) error {
 	base, next := group.DeepCopy(), group.DeepCopy()
 	base.Status, next.Status = before, after
-	err := w.client.Status().Patch(ctx, next, client.MergeFrom(base))
+	patch := client.MergeFrom(base)
+	if resetsDiffer(before, after) {
+		base.ResourceVersion = newestVersion(group, m)
+		patch = client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{})
+	}
+	err := w.client.Status().Patch(ctx, next, patch)
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("write the status of %q: %w", client.ObjectKeyFromObject(group), err)
 	}
-	m.written = written{before: group.ResourceVersion, at: w.clock.Now(), status: &after}
+	m.written = written{before: group.ResourceVersion, after: next.ResourceVersion, at: w.clock.Now(), status: &after}
 	return nil
+}
+
+// resetsDiffer: who has the group is written only over the status that it was
+// decided on.
+func resetsDiffer(before, after v1alpha1.KafkaConsumerGroupStatus) bool {
+	return !reflect.DeepEqual(before.ActiveReset, after.ActiveReset) || !reflect.DeepEqual(before.Resets, after.Resets)
+}
+
+// newestVersion is the resourceVersion of what statusNow returns.
+func newestVersion(group *v1alpha1.KafkaConsumerGroup, m *memory) string {
+	if m.written.status != nil && m.written.before == group.ResourceVersion {
+		return m.written.after
+	}
+	return group.ResourceVersion
 }
 
 // statusNow is the status as last written: the cache may not have seen our own

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	testclock "k8s.io/utils/clock/testing"
@@ -59,6 +60,50 @@ func TestStatusWriterBudget(t *testing.T) {
 	clock.SetTime(noon.Add(-24 * time.Hour))
 	if wrote := write(at(5200, noon), at(5300, noon)); wrote.retryAfter > refreshNumbers {
 		t.Errorf("the clock went back: %+v, want no wait beyond %s", wrote, refreshNumbers)
+	}
+}
+
+// TestClaimsAreGuarded: who has the group is written over the status that it was
+// decided on and no other; all else is written over whatever is there.
+func TestClaimsAreGuarded(t *testing.T) {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	ctx, group := context.Background(), &v1alpha1.KafkaConsumerGroup{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "orders"}}
+	kube := fake.NewClientBuilder().WithScheme(scheme).WithObjects(group).WithStatusSubresource(group).Build()
+	writer, m := newStatusWriter(kube, testclock.NewFakePassiveClock(noon), 1), &memory{}
+	get := func() *v1alpha1.KafkaConsumerGroup {
+		t.Helper()
+		var now v1alpha1.KafkaConsumerGroup
+		if err := kube.Get(ctx, client.ObjectKeyFromObject(group), &now); err != nil {
+			t.Fatal(err)
+		}
+		return &now
+	}
+	cached := get()
+	var before v1alpha1.KafkaConsumerGroupStatus
+	granted := v1alpha1.KafkaConsumerGroupStatus{ActiveReset: &v1alpha1.ActiveReset{Name: "replay"}}
+	released := v1alpha1.KafkaConsumerGroupStatus{Resets: []v1alpha1.ResetRecord{{Name: "replay"}}}
+	if _, err := writer.write(ctx, cached, before, granted, m); err != nil || get().Status.ActiveReset == nil {
+		t.Fatalf("the first claim: %v", err)
+	}
+	if _, err := writer.write(ctx, cached, granted, released, m); err != nil || get().Status.ActiveReset != nil {
+		t.Fatalf("after our own write, which the cache has not seen: %v", err)
+	}
+	cached = get()
+	newer := get()
+	newer.Labels = map[string]string{"synced": "again"}
+	if err := kube.Update(ctx, newer); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := writer.write(ctx, cached, released, granted, m); !apierrors.IsConflict(err) || get().Status.ActiveReset != nil {
+		t.Errorf("a claim over a newer object: %v, want a conflict", err)
+	}
+	scaled := *released.DeepCopy()
+	scaled.DesiredReplicas = 6
+	if _, err := writer.write(ctx, cached, released, scaled, m); err != nil || get().Status.DesiredReplicas != 6 {
+		t.Errorf("replicas over a newer object: %v, want them written", err)
 	}
 }
 

@@ -19,6 +19,8 @@ import (
 const (
 	groupIDIndex       = "spec.groupID"
 	connectionRefIndex = "spec.kafka.connectionRef.name"
+	// groupRefIndex is of KafkaOffsetResets: those of one KafkaConsumerGroup of their namespace.
+	groupRefIndex = "spec.groupRef.name"
 )
 
 func indexGroups(ctx context.Context, indexer client.FieldIndexer) error {
@@ -35,6 +37,12 @@ func indexGroups(ctx context.Context, indexer client.FieldIndexer) error {
 		if err := indexer.IndexField(ctx, &v1alpha1.KafkaConsumerGroup{}, field, values); err != nil {
 			return fmt.Errorf("index KafkaConsumerGroups by %s: %w", field, err)
 		}
+	}
+	err := indexer.IndexField(ctx, &v1alpha1.KafkaOffsetReset{}, groupRefIndex, func(o client.Object) []string {
+		return []string{string(o.(*v1alpha1.KafkaOffsetReset).Spec.GroupRef.Name)}
+	})
+	if err != nil {
+		return fmt.Errorf("index KafkaOffsetResets by %s: %w", groupRefIndex, err)
 	}
 	return nil
 }
@@ -89,6 +97,22 @@ func (r *KafkaConsumerGroupReconciler) referring(ctx context.Context, o client.O
 		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&groups.Items[i])})
 	}
 	return requests
+}
+
+// byGroupRef maps a reset to its group.
+func byGroupRef(_ context.Context, o client.Object) []reconcile.Request {
+	name := string(o.(*v1alpha1.KafkaOffsetReset).Spec.GroupRef.Name)
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: o.GetNamespace(), Name: name}}}
+}
+
+// phaseChanges: by its phase a reset asks for the group and gives it back.
+func phaseChanges() predicate.Predicate {
+	return predicate.Funcs{
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			before, after := e.ObjectOld.(*v1alpha1.KafkaOffsetReset), e.ObjectNew.(*v1alpha1.KafkaOffsetReset)
+			return before.UID != after.UID || before.Status.Phase != after.Status.Phase
+		},
+	}
 }
 
 // byGroupLabel maps a pod or a ReplicaSet to its group.

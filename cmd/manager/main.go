@@ -117,12 +117,18 @@ func build(ctx context.Context, mgr ctrl.Manager, o options) error {
 		Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder(controllers.FieldManager),
 		Clock: clock.RealClock{}, Settings: o.settings, Credentials: credentials,
 	}
+	admin := kafkaadmin.NewAdmin(kafkaadmin.Options{})
+	resets := &controllers.KafkaOffsetResetReconciler{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Kafka: admin,
+		Recorder: mgr.GetEventRecorder(controllers.FieldManager),
+		Clock:    clock.RealClock{}, Settings: o.settings, Credentials: credentials,
+	}
 	pool := kafkaadmin.NewPool(kafkaadmin.Options{
 		Interval: o.pollInterval, Log: ctrl.Log.WithName("kafka"),
 		OnSample: groups.OnSample, OnCluster: connections.OnCluster, MetricsRegisterer: metrics.Registry,
 	})
-	groups.Samples, connections.Samples = pool, pool
-	for name, runnable := range map[string]manager.Runnable{"Kafka pool": pool, "credentials": credentials} {
+	groups.Samples, connections.Samples, resets.Samples = pool, pool, pool
+	for name, runnable := range map[string]manager.Runnable{"Kafka pool": pool, "Kafka admin": admin, "credentials": credentials} {
 		if err := mgr.Add(runnable); err != nil {
 			return fmt.Errorf("add the %s: %w", name, err)
 		}
@@ -130,8 +136,10 @@ func build(ctx context.Context, mgr ctrl.Manager, o options) error {
 	if err := metrics.Registry.Register(controllers.Metrics{Groups: groups, Partitions: o.partitionMetrics}); err != nil {
 		return fmt.Errorf("register the groups' metrics: %w", err)
 	}
-	if err := connections.SetupWithManager(mgr); err != nil {
-		return err
+	for _, setup := range []func(ctrl.Manager) error{connections.SetupWithManager, resets.SetupWithManager} {
+		if err := setup(mgr); err != nil {
+			return err
+		}
 	}
 	return groups.SetupWithManager(ctx, mgr)
 }

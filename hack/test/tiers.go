@@ -28,9 +28,9 @@ func tiers(rounds int) map[string]tier {
 		"unit":        {"pure decisions and Kafka adapters, with the race detector", unit},
 		"integration": {"a real kube-apiserver and an in-process broker", integration},
 		"worker":      {"the worker runtime under random failures, and with real databases", workerTrials},
-		"kafka":       {"an in-process broker beside Apache Kafka: the lag engine's table of cases, the worker's starts and transactions", kafkaCases},
+		"kafka":       {"an in-process broker beside Apache Kafka: the lag engine's table of cases, the worker's starts and transactions, resets whose manager is killed", kafkaCases},
 		"e2e":         {"manager and workers as pods on a real cluster", endToEnd},
-		"soak": {fmt.Sprintf("unit and integration tests, %d rounds, and 100 random schedules of the worker on each kind of Kafka", rounds), func(ctx context.Context) result {
+		"soak": {fmt.Sprintf("unit and integration tests, %d rounds; resets of each kind whose manager is killed at each write, and 100 random schedules of the worker, on each kind of Kafka", rounds), func(ctx context.Context) result {
 			return soak(ctx, rounds)
 		}},
 	}
@@ -113,7 +113,7 @@ func withAPIServer(ctx context.Context, name string, flags ...string) result {
 		return step(fmt.Errorf("compile the API server: %w", err))
 	}
 	assets := []string{"KUBEBUILDER_ASSETS=" + strings.TrimSpace(string(out))}
-	return goTest(ctx, name, assets, append(flags, "-timeout=30m", "./test/integration/...")...)
+	return goTest(ctx, name, assets, append([]string{"-timeout=30m", "./test/integration/..."}, flags...)...)
 }
 
 // workerTrials runs what it can where there is no Java or no database, and says so.
@@ -124,7 +124,9 @@ func workerTrials(ctx context.Context) result {
 
 // kafkaCases runs what it can where there is no Java, and says so.
 func kafkaCases(ctx context.Context) result {
-	return withApache(ctx, goTest(ctx, "kafka", nil, "-race", "-count=1", "-timeout=25m", "./test/kafka/..."))
+	cases := goTest(ctx, "kafka", nil, "-race", "-count=1", "-timeout=25m", "./test/kafka/...")
+	resets := withAPIServer(ctx, "kafka-resets", "-count=1", "-run=OnApacheKafka$", "-parallel=4", "-apache")
+	return withApache(ctx, cases.plus(resets))
 }
 
 func withApache(ctx context.Context, r result) result {
@@ -148,9 +150,10 @@ func soak(ctx context.Context, rounds int) result {
 		return step(err)
 	}
 	units := goTest(ctx, "soak-unit", nil, append([]string{"-race", count, "-timeout=4h"}, packages...)...)
-	server := withAPIServer(ctx, "soak-integration", count)
+	server := withAPIServer(ctx, "soak-integration", count, "-timeout=4h")
+	kills := withAPIServer(ctx, "soak-kills", "-count=1", "-timeout=4h", "-run=ResetKilledAnywhere", "-parallel=4", "-allkills", "-apache")
 	trials := goTest(ctx, "soak-schedules", nil, "-race", "-count=1", "-timeout=4h", "./test/worker", "-schedules=100")
-	return units.plus(server).plus(withApache(ctx, trials))
+	return units.plus(server).plus(withApache(ctx, kills.plus(trials)))
 }
 
 // goTest runs go test through gotestsum, which prints what fails and keeps every event.

@@ -11,6 +11,9 @@ import (
 
 // Config is what the user and the installer asked for.
 type Config struct {
+	// Reset is the name of the KafkaOffsetReset that has the group, which then has
+	// no workers whatever else is configured; "" for none.
+	Reset string
 	// Manual obeys Replicas literally.
 	Manual   bool
 	Replicas int32
@@ -20,6 +23,8 @@ type Config struct {
 	MessagesPerReplica int64
 	// OnUnknown raises the count when lag has been unknown for long.
 	OnUnknown OnUnknown
+	// CatchUp is the time for a backlog.
+	CatchUp CatchUp
 	// Pause is what is paused.
 	Pause Pause
 	// Assignor is the group's own.
@@ -67,10 +72,15 @@ type Observation struct {
 	Exists bool
 	// Replicas is the number of workers last asked for.
 	Replicas int32
-	// Sampled is false while no usable sample exists; then the next three mean nothing.
+	// Sampled is false while no usable sample exists; then what follows up to WhyUnknown means nothing.
 	Sampled bool
 	// Lag is the lag over the partitions that are known.
 	Lag int64
+	// Backlog is the part of Lag that CatchUp is for.
+	Backlog int64
+	// Produced is how many messages a second are written to the group's topics, and
+	// PerReplica how many a second one worker handles; PerReplica 0 is not measured.
+	Produced, PerReplica float64
 	// Unknown is the number of partitions and topics that are not known.
 	Unknown int
 	// Partitions are the partitions of each topic that is known.
@@ -120,9 +130,11 @@ type Reason string
 
 // The reasons.
 const (
+	ReasonOffsetReset  Reason = "OffsetReset"
 	ReasonManual       Reason = "Manual"
 	ReasonPaused       Reason = "Paused"
 	ReasonLagTarget    Reason = "LagTarget"
+	ReasonCatchUp      Reason = "CatchUp"
 	ReasonCoolingDown  Reason = "CoolingDown"
 	ReasonRebalancing  Reason = "Rebalancing"
 	ReasonGroupUnknown Reason = "GroupUnknown"

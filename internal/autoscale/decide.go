@@ -7,9 +7,9 @@ import (
 
 // Decide says how many workers to ask for now, and why.
 //
-// A pause comes before everything, then Manual, then lag: as many workers as
-// lag / MessagesPerReplica rounds up to, raised to a count that makes a
-// difference and kept between the bounds. Up at once; down only when the count
+// A reset comes before everything, then a pause, then Manual, then lag: as many
+// workers as lag / MessagesPerReplica rounds up to, raised to a count that makes a
+// difference and kept between the bounds; CatchUp says what a backlog counts. Up at once; down only when the count
 // was too high for all of ScaleDownAfter, and in one step. While the group
 // rebalances, or may, the count is held, since the lag is then of our own making. While
 // any lag is unknown it never goes down; it goes up only if the known
@@ -19,6 +19,8 @@ func Decide(c Config, s State, o Observation, now time.Time) (State, Decision) {
 	b := boundsOf(c, o)
 	var d Decision
 	switch {
+	case c.Reset != "":
+		d = Decision{Reason: ReasonOffsetReset}
 	case c.Pause.At(now) != PauseNone:
 		d = paused(c, o, b, now)
 	case c.Manual:
@@ -53,9 +55,9 @@ func paused(c Config, o Observation, b bounds, now time.Time) Decision {
 
 // byLag decides with every partition's lag known.
 func byLag(c Config, s State, o Observation, b bounds, now time.Time) (State, Decision) {
-	wanted, limit := b.clamp(b.roundUp(needed(c, o.Lag)))
+	wanted, limit := b.clamp(b.roundUp(demanded(c, o, now)))
 	s = s.want(wanted, now, c.ScaleDownAfter)
-	d := Decision{Replicas: wanted, Reason: ReasonLagTarget, Limit: limit}
+	d := Decision{Replicas: wanted, Reason: byDemand(c, o, now), Limit: limit}
 	held := b.hold(o)
 	switch {
 	case !o.Exists || o.Replicas == 0 || wanted == held:
@@ -85,9 +87,9 @@ func byPartialLag(c Config, s State, o Observation, b bounds, now time.Time) Dec
 		d.Replicas = max(o.Replicas, b.floor)
 	}
 	if o.Sampled && !o.unsettled() && !o.NeverJoined {
-		wanted, limit := b.clamp(b.roundUp(needed(c, o.Lag)))
+		wanted, limit := b.clamp(b.roundUp(demanded(c, o, now)))
 		if wanted > d.Replicas {
-			d.Replicas, d.Reason, d.Limit = wanted, ReasonLagTarget, limit
+			d.Replicas, d.Reason, d.Limit = wanted, byDemand(c, o, now), limit
 		}
 	}
 	if c.OnUnknown.MinReplicas > d.Replicas {
@@ -104,6 +106,14 @@ func byPartialLag(c Config, s State, o Observation, b bounds, now time.Time) Dec
 		}
 	}
 	return d
+}
+
+// byDemand is the reason of a count that the lag asks for.
+func byDemand(c Config, o Observation, now time.Time) Reason {
+	if catchingUp(c, o, now) {
+		return ReasonCatchUp
+	}
+	return ReasonLagTarget
 }
 
 // needed is the least number of workers that carries the lag, at least 1.

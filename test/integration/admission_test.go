@@ -123,6 +123,8 @@ func TestAdmissionRejects(t *testing.T) {
 		"InitialOffset":      {"not a position", fields{"spec.consumer.initialOffset": "newest"}, []string{"spec.consumer.initialOffset", `"earliest", "latest"`}},
 		"Assignment":         {"not one of ours", fields{"spec.consumer.assignment": "uniform"}, []string{"spec.consumer.assignment", `"range", "roundRobin", "sticky"`}},
 		"PauseMode":          {"a typo", fields{"spec.pause": fields{"mode": "Stop"}}, []string{"spec.pause.mode", `"HoldReplicas", "ScaleToZero"`}},
+		"PauseUntilLower":    {"a time that Go does not read", fields{"spec.pause": fields{"until": "2026-03-01t14:00:00z"}}, []string{"spec.pause.until", "should match"}},
+		"PauseUntilZone":     {"a zone that Go does not read", fields{"spec.pause": fields{"until": "2026-03-01T14:00:00+99:99"}}, []string{"spec.pause.until", "should match"}},
 		"PauseUntil":         {"not a time", fields{"spec.pause": fields{"until": "tomorrow"}}, []string{"spec.pause.until", "date-time"}},
 		"MinReadyNegative":   {"before it began", fields{"spec.workload.minReadySeconds": int64(-1)}, []string{"spec.workload.minReadySeconds", "greater than or equal to 0"}},
 	}

@@ -48,6 +48,14 @@ type managerOptions struct {
 	api *rest.Config
 	// metrics, if set, gets the groups' metrics.
 	metrics *prometheus.Registry
+	// wrap, if set, stands between the controllers and the API server, and offsets
+	// between them and Kafka.
+	wrap    func(client.Client) client.Client
+	offsets func(controllers.Offsets) controllers.Offsets
+	// commitLimit makes resets commit in more than one request.
+	commitLimit int32
+	// playedResets leaves out the controller of resets: the test plays it.
+	playedResets bool
 }
 
 // startManager runs the group controller on the namespaces until the test ends
@@ -82,20 +90,32 @@ func startManager(t *testing.T, o managerOptions, namespaces ...string) (stop fu
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	credentials := &controllers.Credentials{Reader: mgr.GetAPIReader(), Refresh: 500 * time.Millisecond}
+	kubeClient, admin := mgr.GetClient(), kafkaadmin.NewAdmin(kafkaadmin.Options{RequestTimeout: 2 * time.Second, Log: ctrl.Log})
+	if o.wrap != nil {
+		kubeClient = o.wrap(kubeClient)
+	}
+	offsets := controllers.Offsets(admin)
+	if o.offsets != nil {
+		offsets = o.offsets(offsets)
+	}
 	r := &controllers.KafkaConsumerGroupReconciler{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("lagrange"),
+		Client: kubeClient, Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("lagrange"),
 		Clock: o.clock, Settings: o.settings, Credentials: credentials,
 	}
 	connections := &controllers.KafkaConnectionReconciler{
 		Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("lagrange"),
 		Clock: o.clock, Settings: o.settings, Credentials: credentials,
 	}
+	resets := &controllers.KafkaOffsetResetReconciler{
+		Client: kubeClient, Live: mgr.GetAPIReader(), Kafka: offsets, Recorder: mgr.GetEventRecorder("lagrange"),
+		Clock: o.clock, Settings: o.settings, Credentials: credentials, CommitLimit: o.commitLimit,
+	}
 	pool := kafkaadmin.NewPool(kafkaadmin.Options{
 		Interval: 100 * time.Millisecond, RequestTimeout: 2 * time.Second, Log: ctrl.Log,
 		OnSample: r.OnSample, OnCluster: connections.OnCluster,
 	})
-	r.Samples, connections.Samples = pool, pool
-	for _, runnable := range []manager.Runnable{pool, credentials} {
+	r.Samples, connections.Samples, resets.Samples = pool, pool, pool
+	for _, runnable := range []manager.Runnable{pool, admin, credentials} {
 		if err := mgr.Add(runnable); err != nil {
 			t.Fatal(err)
 		}
@@ -105,6 +125,11 @@ func startManager(t *testing.T, o managerOptions, namespaces ...string) (stop fu
 	}
 	if err := connections.SetupWithManager(mgr); err != nil {
 		t.Fatal(err)
+	}
+	if !o.playedResets {
+		if err := resets.SetupWithManager(mgr); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if o.metrics != nil {
 		o.metrics.MustRegister(controllers.Metrics{Groups: r, Partitions: 10})

@@ -84,8 +84,10 @@ func start() error {
 		return err
 	}
 	config.QPS, config.Burst = 500, 1000
-	kube, err = client.New(config, client.Options{Scheme: testScheme})
-	return err
+	if kube, err = client.New(config, client.Options{Scheme: testScheme}); err != nil {
+		return err
+	}
+	return installPolicies(context.Background(), kube)
 }
 
 // namespace makes a namespace for one test.

@@ -1,0 +1,63 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
+)
+
+// leaveWithin is how long a reset that is being deleted may take to complete what
+// it has begun to commit.
+const leaveWithin = 10 * time.Minute
+
+// leave does what a deletion asks for: before the commit the workers are started
+// again, after it the reset goes on to its end. done: nothing else is to be done.
+func (r *KafkaOffsetResetReconciler) leave(ctx context.Context, t *resetTurn) (done bool, err error) {
+	deleted := t.reset.DeletionTimestamp
+	if deleted.IsZero() {
+		return false, nil
+	}
+	groupGoes := t.group == nil || !t.group.DeletionTimestamp.IsZero() // as with the whole namespace
+	writing := t.status.Phase == v1alpha1.PhaseCommitting || t.status.Phase == v1alpha1.PhaseVerifying
+	switch {
+	case writing && !groupGoes && t.now.Sub(deleted.Time) >= leaveWithin:
+		r.emit(t.reset, groupEvent{corev1.EventTypeWarning, "OffsetResetAbandoned", "Delete", fmt.Sprintf(
+			"deleted while offsets were being committed, which could not be completed within %s: the offsets of group %q may be a mixture of before and after (%s)",
+			leaveWithin, t.status.Plan.GroupID, t.status.Message)})
+		return true, r.release(ctx, t)
+	case groupGoes, t.status.Phase.Finished(), !t.status.Phase.HoldsWorkers() && t.status.Phase != v1alpha1.PhaseResuming:
+		return true, r.release(ctx, t)
+	case t.status.Phase == v1alpha1.PhaseDraining, t.status.Phase == v1alpha1.PhaseRechecking:
+		t.end(v1alpha1.PhaseCancelled, v1alpha1.ReasonCancelled, "deleted before anything was committed")
+	}
+	return false, nil
+}
+
+// hold keeps the object from going before it has given the group back.
+func (r *KafkaOffsetResetReconciler) hold(ctx context.Context, t *resetTurn) error {
+	return r.setFinalizer(ctx, t, controllerutil.AddFinalizer)
+}
+
+// release lets the object go.
+func (r *KafkaOffsetResetReconciler) release(ctx context.Context, t *resetTurn) error {
+	return r.setFinalizer(ctx, t, controllerutil.RemoveFinalizer)
+}
+
+func (r *KafkaOffsetResetReconciler) setFinalizer(ctx context.Context, t *resetTurn, set func(client.Object, string) bool) error {
+	next := t.reset.DeepCopy()
+	if !set(next, resetFinalizer) {
+		return nil
+	}
+	err := r.Patch(ctx, next, client.MergeFromWithOptions(t.reset, client.MergeFromWithOptimisticLock{}))
+	if err != nil {
+		return fmt.Errorf("change the finalizers of KafkaOffsetReset %q: %w", client.ObjectKeyFromObject(t.reset), err)
+	}
+	t.reset = next
+	return nil
+}

@@ -1,0 +1,167 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
+	"github.com/lagrange-operator/lagrange/internal/resetplan"
+)
+
+// replanEvery is how long to wait before what a plan lacks is looked for again.
+const replanEvery = 10 * time.Second
+
+// plan makes the plan. It reads, and touches nothing.
+func (r *KafkaOffsetResetReconciler) plan(ctx context.Context, t *resetTurn) (time.Duration, error) {
+	t.status.SpecHash = resetplan.SpecHash(t.reset.Spec)
+	if t.reset.Spec.Cancel {
+		t.finish(v1alpha1.PhaseCancelled, v1alpha1.ReasonCancelled, "cancelled before there was a plan")
+		return 0, nil
+	}
+	if ran := t.ranBefore(); ran != nil {
+		t.finish(v1alpha1.PhaseAlreadyRun, v1alpha1.ReasonAlreadyRun, fmt.Sprintf(
+			"a reset of this name and spec has run before (%s, %s): nothing was done; to run it again give it another name", ran.Outcome, ran.At.UTC().Format(time.RFC3339)))
+		return 0, nil
+	}
+	why, err := r.unplannable(ctx, t)
+	if why != nil || err != nil {
+		return r.notPlanned(t, why), err
+	}
+	return r.makePlan(ctx, t)
+}
+
+// ranBefore is the record of a reset of the same name and spec that was removed
+// and created anew, by a tool that applies it again or from a backup.
+func (t *resetTurn) ranBefore() *v1alpha1.ResetRecord {
+	if t.group == nil {
+		return nil
+	}
+	i := slices.IndexFunc(t.group.Status.Resets, func(ran v1alpha1.ResetRecord) bool {
+		return ran.Name == t.reset.Name && ran.SpecHash == t.status.SpecHash && ran.UID != t.reset.UID
+	})
+	if i < 0 {
+		return nil
+	}
+	return &t.group.Status.Resets[i]
+}
+
+func (r *KafkaOffsetResetReconciler) notPlanned(t *resetTurn, why *trouble) time.Duration {
+	if why != nil {
+		t.waits(why)
+	}
+	return replanEvery
+}
+
+// unplannable returns what a plan lacks, or who would work against it.
+func (r *KafkaOffsetResetReconciler) unplannable(ctx context.Context, t *resetTurn) (*trouble, error) {
+	if why := t.reachable(); why != nil {
+		return why, nil
+	}
+	return r.scaledByOthers(ctx, t.group)
+}
+
+// makePlan asks Kafka and stores what follows.
+func (r *KafkaOffsetResetReconciler) makePlan(ctx context.Context, t *resetTurn) (time.Duration, error) {
+	rollback, why, err := r.rollbackOf(ctx, t)
+	if why != nil || err != nil {
+		return r.notPlanned(t, why), err
+	}
+	revision := t.nextRevision()
+	t.status.Plan = nil
+	at := resetplan.TimeOf(t.reset.Spec, t.now)
+	q := t.question()
+	q.At = at
+	survey, why := r.survey(ctx, t, q)
+	if why != nil {
+		return r.notPlanned(t, why), nil
+	}
+	plan, rows, problems := resetplan.Make(resetplan.Request{
+		Identity: resetplan.Identity{UID: string(t.reset.UID), ClusterID: t.group.Status.ClusterID, GroupID: survey.GroupID, Revision: revision},
+		Spec:     t.reset.Spec, Time: at, Rollback: rollback, Survey: survey,
+	})
+	if len(problems) > 0 && problems[0].Reason == v1alpha1.ReasonGroupNotSupported {
+		return r.notPlanned(t, &trouble{problems[0].Reason, problems[0].Message, true}), nil // it may come to be
+	}
+	return r.storePlan(ctx, t, plan, rows, problems)
+}
+
+func (t *resetTurn) nextRevision() int32 {
+	if t.status.Plan == nil {
+		return 1
+	}
+	return t.status.Plan.Revision + 1
+}
+
+// storePlan keeps the plan for approval, or ends the reset where no plan is possible.
+func (r *KafkaOffsetResetReconciler) storePlan(
+	ctx context.Context, t *resetTurn, plan v1alpha1.ResetPlan, rows []v1alpha1.ResetRow, problems []resetplan.Problem,
+) (time.Duration, error) {
+	var err error
+	plan.Rows, err = r.documents().keepRows(ctx, t.reset, fmt.Sprintf("plan-%d", plan.Revision), rows)
+	if errors.Is(err, errDocumentTooLarge) {
+		t.finish(v1alpha1.PhaseFailed, v1alpha1.ReasonTooLarge, err.Error())
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	t.status.Plan = &plan
+	if len(problems) > 0 {
+		t.finish(v1alpha1.PhaseFailed, problems[0].Reason, "the plan is refused: "+problems[0].Message)
+		return 0, nil
+	}
+	t.enter(v1alpha1.PhasePlanned, 0, planWords(plan)+fmt.Sprintf("; to run it set spec.approved to %q", plan.Hash))
+	return r.awaitApproval(ctx, t)
+}
+
+// planWords is the plan in half a sentence.
+func planWords(plan v1alpha1.ResetPlan) string {
+	words := fmt.Sprintf("%s: %d of %d partitions move, by %d offsets in all", plan.Rule, plan.Moved, plan.Partitions, plan.Distance)
+	for _, more := range []struct {
+		count int32
+		what  string
+	}{{plan.Skipped, "stay"}, {plan.Deleted, "lose their commit"}, {plan.Clamped, "are clamped"}} {
+		if more.count > 0 {
+			words += ", " + strconv.Itoa(int(more.count)) + " " + more.what
+		}
+	}
+	return words
+}
+
+// rollbackOf is the snapshot of the reset that is to be undone, nil for another target.
+func (r *KafkaOffsetResetReconciler) rollbackOf(ctx context.Context, t *resetTurn) ([]v1alpha1.SavedOffset, *trouble, error) {
+	name := string(t.reset.Spec.Target.RollbackOf)
+	if name == "" {
+		return nil, nil, nil
+	}
+	missing := func(why string) *trouble {
+		return &trouble{v1alpha1.ReasonRollbackMissing, fmt.Sprintf("KafkaOffsetReset %q, named by target.rollbackOf, %s", name, why), true}
+	}
+	var earlier v1alpha1.KafkaOffsetReset
+	err := r.Live.Get(ctx, client.ObjectKey{Namespace: t.reset.Namespace, Name: name}, &earlier)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, missing("does not exist"), nil
+	case err != nil:
+		return nil, nil, fmt.Errorf("get KafkaOffsetReset %q: %w", name, err)
+	case earlier.Spec.GroupRef != t.reset.Spec.GroupRef:
+		return nil, missing("is of another group"), nil
+	case earlier.Status.Intent == nil || earlier.Status.Snapshot == nil:
+		return nil, missing("has committed nothing"), nil
+	case earlier.Status.Plan.ClusterID != t.group.Status.ClusterID:
+		return nil, missing("was on another Kafka cluster"), nil
+	}
+	snapshot, err := r.documents().offsetsOf(ctx, t.reset.Namespace, *earlier.Status.Snapshot)
+	return snapshot, nil, err
+}
+
+func (r *KafkaOffsetResetReconciler) documents() documents {
+	return documents{Client: r.Client, live: r.Live}
+}

@@ -1,0 +1,425 @@
+package integration
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
+	"github.com/lagrange-operator/lagrange/controllers"
+	"github.com/lagrange-operator/lagrange/internal/kafka"
+	"github.com/lagrange-operator/lagrange/internal/kafkaadmin"
+)
+
+// executioner stands between a manager and the world, and ends the manager as a
+// kill -9 would: from one moment on nothing of it reaches anybody. The moment is
+// right before or right after the first write of a name.
+type executioner struct {
+	at    string // the name of the write, empty for none
+	after bool
+
+	mu     sync.Mutex
+	names  []string // of the writes so far, each once
+	begun  bool     // the reset has
+	dead   bool
+	killed chan struct{}
+}
+
+var errKilled = errors.New("the manager was killed")
+
+func newExecutioner(at string, after bool) *executioner {
+	return &executioner{at: at, after: after, killed: make(chan struct{})}
+}
+
+// write is one write of the manager; one without a name comes at any time. One after another, so that what comes after
+// the kill is known.
+func (x *executioner) write(name string, do func() error) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.dead {
+		return errKilled
+	}
+	x.begun = x.begun || strings.HasPrefix(name, "status reset")
+	if !x.begun {
+		return do() // the group, before there is a reset
+	}
+	if name != "" && !slices.Contains(x.names, name) {
+		x.names = append(x.names, name)
+	}
+	if name == x.at && name != "" && !x.after {
+		return x.kill()
+	}
+	err := do()
+	if name == x.at && name != "" {
+		return x.kill()
+	}
+	return err
+}
+
+// kill ends the manager. The caller holds the lock.
+func (x *executioner) kill() error {
+	x.dead = true
+	close(x.killed)
+	return errKilled
+}
+
+func (x *executioner) writes() []string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return slices.Clone(x.names)
+}
+
+// client wraps the manager's client: every write has a name that is the same in
+// each run.
+func (x *executioner) client(c client.Client) client.Client {
+	watching, err := client.NewWithWatch(config, client.Options{Scheme: testScheme})
+	if err != nil {
+		panic(err)
+	}
+	return interceptor.NewClient(reading{watching, c}, interceptor.Funcs{
+		Create: func(ctx context.Context, w client.WithWatch, o client.Object, options ...client.CreateOption) error {
+			return x.write("create "+nameOf(o), func() error { return w.Create(ctx, o, options...) })
+		},
+		Delete: func(ctx context.Context, w client.WithWatch, o client.Object, options ...client.DeleteOption) error {
+			return x.write("delete "+nameOf(o), func() error { return w.Delete(ctx, o, options...) })
+		},
+		Patch: func(ctx context.Context, w client.WithWatch, o client.Object, p client.Patch, options ...client.PatchOption) error {
+			return x.write(fmt.Sprintf("patch %s, %d finalizers", nameOf(o), len(o.GetFinalizers())), func() error { return w.Patch(ctx, o, p, options...) })
+		},
+		Apply: func(ctx context.Context, w client.WithWatch, o runtime.ApplyConfiguration, options ...client.ApplyOption) error {
+			return x.write(applied(o), func() error { return w.Apply(ctx, o, options...) })
+		},
+		SubResourcePatch: func(ctx context.Context, w client.Client, sub string, o client.Object, p client.Patch, options ...client.SubResourcePatchOption) error {
+			return x.write(statusName(o), func() error { return w.SubResource(sub).Patch(ctx, o, p, options...) })
+		},
+	})
+}
+
+// reading reads by the manager's cache.
+type reading struct {
+	client.WithWatch
+	cached client.Client
+}
+
+func (r reading) Get(ctx context.Context, key client.ObjectKey, o client.Object, options ...client.GetOption) error {
+	return r.cached.Get(ctx, key, o, options...)
+}
+
+func (r reading) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
+	return r.cached.List(ctx, list, options...)
+}
+
+// contentHash is what names of ConfigMaps end with, and another in each run.
+var contentHash = regexp.MustCompile(`-[0-9a-f]{10}(-[0-9]+)?$`)
+
+func nameOf(o client.Object) string {
+	return fmt.Sprintf("%T %s", o, contentHash.ReplaceAllString(o.GetName(), "$1"))
+}
+
+func applied(o runtime.ApplyConfiguration) string {
+	u, ok := o.(interface{ UnstructuredContent() map[string]any })
+	if !ok {
+		return fmt.Sprintf("apply %T", o)
+	}
+	content := u.UnstructuredContent()
+	spec, _ := content["spec"].(map[string]any)
+	return fmt.Sprintf("apply %v, workers %t", content["kind"], fmt.Sprint(spec["replicas"]) != "0")
+}
+
+// statusName names a status by what matters in it.
+func statusName(o client.Object) string {
+	switch o := o.(type) {
+	case *v1alpha1.KafkaOffsetReset:
+		name := "status reset " + string(o.Status.Phase)
+		if d := o.Status.Draining; o.Status.Phase == v1alpha1.PhaseDraining && d != nil {
+			name += fmt.Sprintf(", empty %t", d.EmptySince != nil)
+		}
+		if i := o.Status.Intent; i != nil {
+			name += fmt.Sprintf(", %d of %d begun, verified %t", i.Begun, i.Requests, i.VerifiedAt != nil)
+		}
+		return name
+	case *v1alpha1.KafkaConsumerGroup:
+		active := o.Status.ActiveReset
+		ended := len(o.Status.Resets) > 0 && o.Status.Resets[0].Name == "kor"
+		if active == nil && !ended {
+			return "" // numbers, at any time
+		}
+		return fmt.Sprintf("status group, reset %t, stopped %t, ended %t", active != nil, active != nil && active.Stopped, ended)
+	}
+	return "status " + nameOf(o)
+}
+
+// offsets wraps the manager's way to Kafka.
+func (x *executioner) offsets(o controllers.Offsets) controllers.Offsets {
+	return watchedOffsets{Offsets: o, x: x}
+}
+
+type watchedOffsets struct {
+	controllers.Offsets
+	x *executioner
+}
+
+func (w watchedOffsets) Commit(ctx context.Context, c kafkaadmin.Connection, groupID string, commits []kafka.PartitionCommit) error {
+	name := "commit first request"
+	if commits[0].Partition > 0 {
+		name = "commit later request"
+	}
+	return w.x.write(name, func() error { return w.Offsets.Commit(ctx, c, groupID, commits) })
+}
+
+func (w watchedOffsets) Delete(ctx context.Context, c kafkaadmin.Connection, groupID string, partitions []kafka.TopicPartition) error {
+	return w.x.write("delete offsets", func() error { return w.Offsets.Delete(ctx, c, groupID, partitions) })
+}
+
+// killCase is a reset whose manager is killed on the way.
+type killCase struct {
+	reason     string
+	partitions int32
+	// before makes what is there before the reset.
+	before func(t *testing.T, g *v1alpha1.KafkaConsumerGroup, workers *crew)
+	target func(topic string, partitions int32) v1alpha1.ResetTarget
+	// cancelled: cancel is set as soon as the workers are being stopped.
+	cancelled bool
+	// planned is the committed offset of each partition of "orders" after the
+	// reset, and idle that of the only one of "idle", -1 for none.
+	planned, idle int64
+	again         string // what each partition handles again
+}
+
+// place is a Kafka with two topics: in each partition of orders are ten
+// messages, in the one of idle is none.
+type place struct {
+	servers      []string
+	orders, idle string
+}
+
+type openPlace func(t *testing.T, partitions int32) place
+
+var killCases = []killCase{
+	{
+		reason: "four partitions in two requests", partitions: 4, target: allTo(3), planned: 3, idle: -1, again: "[3 4 5 6 7 8 9]",
+	},
+	{
+		reason: "a rollback that deletes a commit", partitions: 4, before: resetBefore, planned: 10, idle: -1, again: "[]",
+		target: func(string, int32) v1alpha1.ResetTarget { return v1alpha1.ResetTarget{RollbackOf: "before"} },
+	},
+	{
+		reason: "cancelled while the workers leave", partitions: 4, target: allTo(3), cancelled: true, planned: 10, idle: -1, again: "[]",
+	},
+	{
+		reason: "tables that are kept in ConfigMaps", partitions: 301, target: allTo(8), planned: 8, idle: -1, again: "[8 9]",
+	},
+}
+
+// allTo is a target of one offset for each partition of "orders".
+func allTo(offset int64) func(string, int32) v1alpha1.ResetTarget {
+	return func(topic string, partitions int32) v1alpha1.ResetTarget {
+		var target v1alpha1.ResetTarget
+		for p := range partitions {
+			target.Offsets = append(target.Offsets, v1alpha1.PartitionOffset{Topic: v1alpha1.TopicName(topic), Partition: p, Offset: offset})
+		}
+		return target
+	}
+}
+
+// resetBefore runs a reset that commits where nothing was committed.
+func resetBefore(t *testing.T, g *v1alpha1.KafkaConsumerGroup, workers *crew) {
+	t.Helper()
+	r := reset(g, "before", toEarliest())
+	create(t, r)
+	approve(t, r)
+	wantPhase(t, r, v1alpha1.PhaseSucceeded)
+	eventually(t, func() error { return workers.committedIs(10, 0) })
+}
+
+// committedIs holds what is committed against an offset for each partition of
+// "orders", and one for "idle", -1 for none.
+func (c *crew) committedIs(orders, idle int64) error {
+	committed, err := committedOf(context.Background(), c.servers, c.g.Spec.GroupID)
+	if err != nil {
+		return err
+	}
+	return offsetsAre(committed, orders, idle)
+}
+
+func offsetsAre(committed map[kafka.TopicPartition]int64, orders, idle int64) error {
+	for p, at := range committed {
+		if !strings.HasPrefix(p.Topic, "idle") && at != orders {
+			return fmt.Errorf("%v is committed at %d, want %d", p, at, orders)
+		}
+	}
+	found := int64(-1)
+	for p, at := range committed {
+		if strings.HasPrefix(p.Topic, "idle") {
+			found = at
+		}
+	}
+	return same("the offset of the idle topic", found, idle)
+}
+
+// run makes the reset with a manager that is killed, and looks at what comes of it.
+func (k killCase) run(t *testing.T, x *executioner, open openPlace) {
+	t.Helper()
+	ns, at := namespace(t), open(t, k.partitions)
+	o := managerOptions{commitLimit: 150}
+	if k.partitions > 4 {
+		o.commitLimit = 16 << 10
+	}
+	stop := startManager(t, o, ns)
+	g := group(ns, "kcg", at.servers[0], drainable, func(g *v1alpha1.KafkaConsumerGroup) {
+		g.Spec.Scaling.LagTarget.MessagesPerReplica = 100_000 // one worker, which leaves at once
+		g.Spec.GroupID, g.Spec.Topics = at.orders, []v1alpha1.TopicName{v1alpha1.TopicName(at.orders), v1alpha1.TopicName(at.idle)}
+	})
+	create(t, g)
+	workers := playCrew(t, g, at.servers)
+	oldIdle := int64(-1)
+	eventually(t, func() error { return workers.committedEverywhere(k.partitions, 10) })
+	if k.before != nil {
+		k.before(t, g, workers)
+		oldIdle = 0
+	}
+	stop()
+	doomed := o
+	doomed.wrap, doomed.offsets = x.client, x.offsets
+	stop = startManager(t, doomed, ns)
+	firstStart := len(workers.startsSoFar())
+	workers.handledOf()
+	r := reset(g, "kor", k.target(at.orders, k.partitions))
+	create(t, r)
+	if x.at != "" {
+		k.goOnUntilKilled(t, r, x)
+		stop()
+		startManager(t, o, ns)
+	}
+	k.drive(t, r)
+	k.check(t, workers, firstStart, oldIdle)
+}
+
+// committedEverywhere: each partition of "orders" is committed there.
+func (c *crew) committedEverywhere(partitions int32, at int64) error {
+	committed, err := committedOf(context.Background(), c.servers, c.g.Spec.GroupID)
+	if err != nil {
+		return err
+	}
+	if len(committed) < int(partitions) {
+		return fmt.Errorf("%d partitions of %d are committed", len(committed), partitions)
+	}
+	return offsetsAre(committed, at, -1)
+}
+
+// push does what a person does at the point where the reset is: approve, or cancel.
+func (k killCase) push(r *v1alpha1.KafkaOffsetReset) (*v1alpha1.KafkaOffsetReset, error) {
+	now, err := resetNow(r)
+	if err != nil {
+		return nil, err
+	}
+	before := now.DeepCopy()
+	if now.Status.Plan != nil {
+		now.Spec.Approved = now.Status.Plan.Hash
+	}
+	if k.cancelled && now.Status.Phase == v1alpha1.PhaseDraining {
+		now.Spec.Cancel = true
+	}
+	if now.Spec.Approved == before.Spec.Approved && now.Spec.Cancel == before.Spec.Cancel {
+		return now, nil
+	}
+	return now, kube.Patch(context.Background(), now, client.MergeFrom(before))
+}
+
+// goOnUntilKilled returns when the manager is dead.
+func (k killCase) goOnUntilKilled(t *testing.T, r *v1alpha1.KafkaOffsetReset, x *executioner) {
+	t.Helper()
+	eventually(t, func() error {
+		select {
+		case <-x.killed:
+			return nil
+		default:
+		}
+		_, _ = k.push(r) // tried again
+		return fmt.Errorf("the write %q has not come; there were %q", x.at, x.writes())
+	})
+}
+
+// drive takes the reset to its end.
+func (k killCase) drive(t *testing.T, r *v1alpha1.KafkaOffsetReset) {
+	t.Helper()
+	want := v1alpha1.PhaseSucceeded
+	if k.cancelled {
+		want = v1alpha1.PhaseCancelled
+	}
+	eventually(t, func() error {
+		now, err := k.push(r)
+		if err == nil && now.Status.Phase != want {
+			err = fmt.Errorf("phase %s (%s), want %s", now.Status.Phase, now.Status.Message, want)
+		}
+		return err
+	})
+}
+
+// check: workers run, have handled again what was planned, and have begun at
+// nothing but what was committed before, or what was planned.
+func (k killCase) check(t *testing.T, workers *crew, firstStart int, oldIdle int64) {
+	t.Helper()
+	eventually(t, func() error { return workers.committedIs(10, k.idle) })
+	for p, offsets := range workers.handledOf() {
+		if got := fmt.Sprint(offsets); got != k.again {
+			t.Errorf("%v was handled again at %v, want %v", p, got, k.again)
+		}
+	}
+	for _, start := range workers.startsSoFar()[firstStart:] {
+		if offsetsAre(start, 10, oldIdle) != nil && offsetsAre(start, k.planned, k.idle) != nil {
+			t.Errorf("workers began at %v, which is neither before nor after the reset", start)
+		}
+	}
+}
+
+var allKills = flag.Bool("allkills", false, "kill at each write of each kind of reset, also where another kind has the same write")
+
+// TestResetKilledAnywhere kills the manager right before and right after each of
+// its writes, to the API server and to Kafka, on the way of resets of each kind. A
+// new manager takes them to their end, and no worker ever begins on a mixture.
+func TestResetKilledAnywhere(t *testing.T) {
+	t.Parallel()
+	killEverywhere(t, "kfake", func(t *testing.T, partitions int32) place {
+		b := startBroker(t, map[string]int32{"orders": partitions, "idle": 1})
+		b.produce(t, "orders", 10)
+		return place{servers: b.ListenAddrs(), orders: "orders", idle: "idle"}
+	})
+}
+
+func killEverywhere(t *testing.T, kind string, open openPlace) {
+	t.Helper()
+	points, seen := 0, map[string]bool{}
+	for _, k := range killCases {
+		recorder := newExecutioner("", false)
+		if !t.Run(k.reason, func(t *testing.T) { k.run(t, recorder, open) }) {
+			return
+		}
+		for _, point := range recorder.writes() {
+			if seen[point] && !*allKills {
+				continue
+			}
+			seen[point] = true
+			points++
+			for _, after := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s/%s/after=%t", k.reason, point, after), func(t *testing.T) {
+					t.Parallel()
+					k.run(t, newExecutioner(point, after), open)
+				})
+			}
+		}
+	}
+	t.Cleanup(func() {
+		fmt.Printf("kill points on %s: %d, runs: %d, failed: %t\n", kind, points, 2*points, t.Failed())
+	})
+}
