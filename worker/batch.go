@@ -21,7 +21,9 @@ type BatchHandler func(ctx context.Context, batch []Message) error
 // PartialError says how far a BatchHandler came.
 type PartialError struct {
 	// Done is how many messages, from the first on, are handled; the next one
-	// failed. It is tried again as Config.Retry says, with those after it.
+	// failed. It is tried again as Config.Retry says, with those after it. It is
+	// below the number of messages: with any other, also that of all of them, it
+	// is not known which one failed, and it counts as an error of the whole batch.
 	Done int
 	// Err is what was wrong with it.
 	Err error
@@ -55,6 +57,8 @@ func (b together) failsTogether(err error) bool {
 	var partial *PartialError
 	return !errors.As(err, &partial)
 }
+
+func (b together) problem(Config) error { return required(b.handle != nil, "handler") }
 
 func (b together) call(s *session, slot *slot, tasks []task) (done int, err error) {
 	if s.over(tasks[0].claim) {

@@ -93,7 +93,8 @@ type Retry struct {
 	// default, tries without end.
 	Attempts int
 	// InitialBackoff is the pause after the first failure; it doubles with each
-	// one up to MaxBackoff. Defaults DefaultInitialBackoff and DefaultMaxBackoff.
+	// one up to MaxBackoff. Defaults DefaultInitialBackoff and DefaultMaxBackoff, or
+	// InitialBackoff where that is longer.
 	InitialBackoff, MaxBackoff time.Duration
 	// JitterPercent is by how much a pause is longer or shorter, at random:
 	// with 20 a pause of 1 s takes 0.8 to 1.2 s. Default DefaultJitterPercent;

@@ -39,6 +39,7 @@ type claim struct {
 
 	mutex     sync.Mutex
 	window    flow.Window
+	surplus   surplus
 	committed int64
 	closed    bool
 	paused    bool
@@ -116,9 +117,9 @@ func (c *claim) end(n int) {
 }
 
 // finish notes that a message is handled, and returns what is no longer in
-// flight by that, and whether the partition's fetching is paused. False means
-// that it came too late.
-func (c *claim) finish(ticket flow.Ticket) (freed flow.Amount, paused, inTime bool) {
+// flight by that, and whether the partition's fetching is paused or it has a
+// surplus. False means that it came too late.
+func (c *claim) finish(ticket flow.Ticket) (freed flow.Amount, limited, inTime bool) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	if c.closed {
@@ -131,7 +132,7 @@ func (c *claim) finish(ticket flow.Ticket) (freed flow.Amount, paused, inTime bo
 		c.outputs.pass(head, c.window.Head(), freed)
 		return flow.Amount{}, false, true
 	}
-	return freed, c.paused, true
+	return freed, c.paused || len(c.surplus.tasks) > 0, true
 }
 
 // drain lets nothing more begin. The channel is closed when nothing is running.

@@ -46,8 +46,9 @@ func TestEachAnswerToACommit(t *testing.T) {
 			b, handled := newBroker(t, 1), newRecord()
 			config := b.config()
 			w := start(t, config, handled.handle)
-			await(t, "the partition is open", func() bool { return b.committed(0) == 0 })
-			generations := metric(t, config.Registry, "lagrange_worker_rebalances_total")
+			const sessions = "lagrange_worker_rebalances_total"
+			await(t, "the partition is open", func() bool { return b.committed(0) == 0 && metric(t, config.Registry, sessions) > 0 })
+			generations := metric(t, config.Registry, sessions)
 			fault := b.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: tc.err, Count: 1})
 			b.produce(t, 0, 5)
 			await(t, "the refusal, and all is committed after it", func() bool { return fault.Hits() == 1 && b.committed(0) == 5 })

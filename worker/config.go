@@ -93,10 +93,12 @@ type Config struct {
 	// MaxInFlight and MaxInFlightBytes bound what is taken from Kafka and not
 	// yet committable: waiting, in hand, to be tried again, or finished behind
 	// one that is not. A partition gets at most half of what the others leave,
+	// or twice Concurrency (two batches) where that is more and within the limit,
 	// so that one which is stuck never stops the others; fetching of one that
-	// has its share is paused. What was fetched already comes on top, at most
-	// two fetches of 256 KiB a partition, or two record batches where those are
-	// larger. They also bound what a crash repeats.
+	// has its share is paused. They also bound what a crash repeats. What was
+	// fetched already comes on top in memory, and is not handled before there is
+	// room: at most two fetches of 256 KiB a partition, or two record batches
+	// where those are larger.
 	// Defaults DefaultMaxInFlight and DefaultMaxInFlightBytes (keys, values and headers).
 	MaxInFlight      int
 	MaxInFlightBytes int64
@@ -116,7 +118,8 @@ type Config struct {
 	// DefaultMaxProcessingTime.
 	MaxProcessingTime time.Duration
 	// StuckAfter is how long one call of the handler may take, deadline or not,
-	// until /healthz fails so that the pod is restarted. Default: three times
+	// until /healthz fails so that the pod is restarted. It must not be below
+	// MaxProcessingTime. Default: three times
 	// MaxProcessingTime, at least DefaultStuckAfter.
 	StuckAfter time.Duration
 
@@ -124,14 +127,14 @@ type Config struct {
 	// of a claim commits by itself. Default DefaultCommitInterval.
 	CommitInterval time.Duration
 	// SessionTimeout is how long the group keeps a member that has gone silent.
-	// Default DefaultSessionTimeout.
+	// Brokers accept 6 s to 30 min by default; with another one Run ends. Default DefaultSessionTimeout.
 	SessionTimeout time.Duration
 	// HeartbeatInterval must be shorter than SessionTimeout. Default
 	// DefaultHeartbeatInterval.
 	HeartbeatInterval time.Duration
 	// RebalanceTimeout is how long the group waits for its members in a
 	// rebalance. The messages in hand may use three quarters of it, then their
-	// context ends; those that ignore it are abandoned soon after. Default:
+	// context ends, also before MaxProcessingTime; those that ignore it are abandoned soon after. Default:
 	// MaxProcessingTime plus 30 s, or four thirds of it where that is more, so
 	// that a message may always use its whole time.
 	RebalanceTimeout time.Duration

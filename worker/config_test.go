@@ -146,26 +146,42 @@ func TestValidate(t *testing.T) {
 		want   string // empty: valid
 	}{
 		"Minimal":         {reason: "Only three fields are required.", change: func(*Config) {}},
-		"NoServers":       {reason: "There is no default broker.", change: func(c *Config) { c.BootstrapServers = nil }, want: "no bootstrap servers given"},
-		"NoGroup":         {reason: "There is no default group.", change: func(c *Config) { c.GroupID = "" }, want: "no group id given"},
+		"NoServers":       {reason: "There is no default broker.", change: func(c *Config) { c.BootstrapServers = nil }, want: "no bootstrapServers given"},
+		"NoGroup":         {reason: "There is no default group.", change: func(c *Config) { c.GroupID = "" }, want: "no groupID given"},
 		"NoTopics":        {reason: "A worker without topics would idle for ever.", change: func(c *Config) { c.Topics = nil }, want: "no topics given"},
 		"Pattern":         {reason: "A pattern does instead of topics.", change: func(c *Config) { c.Topics, c.TopicPattern = nil, "a.*" }},
-		"BothTopics":      {reason: "Which of them would count?", change: func(c *Config) { c.TopicPattern = "a" }, want: "topics and a topic pattern are given"},
-		"BadPattern":      {reason: "It is compiled before anything starts.", change: func(c *Config) { c.Topics, c.TopicPattern = nil, "a)|(b" }, want: "read the topic pattern: error parsing regexp"},
-		"Isolation":       {reason: "As in the API.", change: func(c *Config) { c.IsolationLevel = "committed" }, want: `isolation level "committed" is not one of ["read_uncommitted" "read_committed"]`},
+		"BothTopics":      {reason: "Which of them would count?", change: func(c *Config) { c.TopicPattern = "a" }, want: "topics and topicPattern are given"},
+		"BadPattern":      {reason: "It is compiled before anything starts.", change: func(c *Config) { c.Topics, c.TopicPattern = nil, "a)|(b" }, want: "topicPattern: error parsing regexp"},
+		"Isolation":       {reason: "As in the API.", change: func(c *Config) { c.IsolationLevel = "committed" }, want: `isolationLevel "committed" is not one of ["read_uncommitted" "read_committed"]`},
 		"KeyAlone":        {reason: "A key is of no use alone.", change: func(c *Config) { c.TLS = &workerconfig.TLS{KeyFile: "k"} }, want: "only one is given"},
-		"Mechanism":       {reason: "Kerberos is not supported.", change: func(c *Config) { c.SASL = &workerconfig.SASL{Mechanism: "GSSAPI"} }, want: `SASL mechanism "GSSAPI" is not one of ["PLAIN"`},
-		"NoPassword":      {reason: "A password comes from a file only.", change: func(c *Config) { c.SASL = &workerconfig.SASL{Mechanism: "PLAIN", Username: "u"} }, want: "no SASL password file given"},
-		"NoUser":          {reason: "The user name from either.", change: func(c *Config) { c.SASL = &workerconfig.SASL{Mechanism: "SCRAM-SHA-256", PasswordFile: "p"} }, want: "no SASL user name given"},
-		"NoOAuth":         {reason: "All that is missing is named.", change: func(c *Config) { c.SASL = &workerconfig.SASL{Mechanism: "OAUTHBEARER"} }, want: "no OAuth token endpoint given\nno OAuth client id given\nno OAuth client secret file given"},
-		"NoRegion":        {reason: "Tokens are signed for a region.", change: func(c *Config) { c.SASL = &workerconfig.SASL{Mechanism: "AWS_MSK_IAM"} }, want: "no AWS region given"},
-		"InitialOffset":   {reason: "The value and the allowed ones are named.", change: func(c *Config) { c.InitialOffset = "oldest" }, want: `initial offset "oldest" is not one of ["earliest" "latest"]`},
+		"Mechanism":       {reason: "Kerberos is not supported.", change: func(c *Config) { c.SASL = &workerconfig.SASL{Mechanism: "GSSAPI"} }, want: `sasl.mechanism "GSSAPI" is not one of ["PLAIN"`},
+		"NoMechanism":     {reason: "SASL without a mechanism is none that is known.", change: func(c *Config) { c.SASL = &workerconfig.SASL{UsernameFile: "u", PasswordFile: "p"} }, want: `sasl.mechanism "" is not one of ["PLAIN"`},
+		"TwoParts":        {reason: "So has this one.", change: func(c *Config) { c.KafkaVersion = "3.6" }, want: `kafkaVersion "3.6" is not a version of three parts`},
+		"TopicWithSpace":  {reason: "No broker would ever have such a topic.", change: func(c *Config) { c.Topics = []string{"t", "a b"} }, want: `topics: "a b" is no name of a topic`},
+		"TopicEmpty":      {reason: "Nor this one.", change: func(c *Config) { c.Topics = []string{""} }, want: `topics: "" is no name of a topic`},
+		"TopicDots":       {reason: "Nor a folder.", change: func(c *Config) { c.Topics = []string{".."} }, want: `topics: ".." is no name`},
+		"TopicLong":       {reason: "Files are named after topics.", change: func(c *Config) { c.Topics = []string{strings.Repeat("t", 250)} }, want: "is no name of a topic"},
+		"TopicAllowed":    {reason: "All that Kafka allows.", change: func(c *Config) { c.Topics = []string{"aZ9._-", "__t", "..."} }},
+		"DeadLetterTopic": {reason: "A letter that can never be sent would hold up its message for ever.", change: func(c *Config) { c.DeadLetter = &DeadLetter{Topic: "a b"} }, want: `deadLetter.topic: "a b" is no name`},
+		"NoPort":          {reason: "It would be tried for ever.", change: func(c *Config) { c.BootstrapServers = []string{"b:9092", "kafka"} }, want: `bootstrapServers: "kafka" is not host:port`},
+		"NoHost":          {reason: "Nor is a port of no host.", change: func(c *Config) { c.BootstrapServers = []string{":9092"} }, want: `bootstrapServers: ":9092" is not host:port`},
+		"PortByName":      {reason: "Kafka's port has no name.", change: func(c *Config) { c.BootstrapServers = []string{"kafka:kafka"} }, want: `"kafka:kafka" is not host:port`},
+		"IPv6":            {reason: "An address is a host.", change: func(c *Config) { c.BootstrapServers = []string{"[::1]:9092"} }},
+		"OutOfRange":      {reason: "The field is named, as it is in the file.", change: func(c *Config) { c.OnOutOfRange = "z" }, want: `onOutOfRange "z" is not one of ["earliest" "latest" "fail"]`},
+		"StuckInTime":     {reason: "Liveness would end what is in time.", change: func(c *Config) { c.StuckAfter = 5 * time.Second }, want: "stuckAfter 5s is shorter than maxProcessingTime 10s"},
+		"StuckLater":      {reason: "The same time is enough.", change: func(c *Config) { c.StuckAfter = 10 * time.Second }},
+		"ManyHands":       {reason: "Nor could so many messages be taken.", change: func(c *Config) { c.Concurrency, c.MaxInFlight = 5, 4 }, want: "concurrency 5 is above maxInFlight 4"},
+		"NoPassword":      {reason: "A password comes from a file only.", change: func(c *Config) { c.SASL = &workerconfig.SASL{Mechanism: "PLAIN", Username: "u"} }, want: "no sasl.passwordFile given"},
+		"NoUser":          {reason: "The user name from either.", change: func(c *Config) { c.SASL = &workerconfig.SASL{Mechanism: "SCRAM-SHA-256", PasswordFile: "p"} }, want: "no sasl.usernameFile, nor sasl.username, given"},
+		"NoOAuth":         {reason: "All that is missing is named.", change: func(c *Config) { c.SASL = &workerconfig.SASL{Mechanism: "OAUTHBEARER"} }, want: "no sasl.oauth.tokenEndpoint given\nno sasl.oauth.clientIDFile, nor sasl.oauth.clientID, given\nno sasl.oauth.clientSecretFile given"},
+		"NoRegion":        {reason: "Tokens are signed for a region.", change: func(c *Config) { c.SASL = &workerconfig.SASL{Mechanism: "AWS_MSK_IAM"} }, want: "no sasl.aws.region given"},
+		"InitialOffset":   {reason: "The value and the allowed ones are named.", change: func(c *Config) { c.InitialOffset = "oldest" }, want: `initialOffset "oldest" is not one of ["earliest" "latest"]`},
 		"Assignment":      {reason: "Case matters, as in the API.", change: func(c *Config) { c.Assignment = "roundrobin" }, want: `assignment "roundrobin" is not one of`},
-		"Version":         {reason: "Versions have three parts.", change: func(c *Config) { c.KafkaVersion = "3.x" }, want: `read Kafka version "3.x"`},
+		"Version":         {reason: "Versions have three parts.", change: func(c *Config) { c.KafkaVersion = "3.x" }, want: `kafkaVersion "3.x" is not a version of three parts, such as 3.6.0`},
 		"OldVersion":      {reason: "Commits need the leader epoch field.", change: func(c *Config) { c.KafkaVersion = "1.0.0" }, want: "older than 2.1.0"},
-		"NegativeTime":    {reason: "Zero means the default, below it means nothing.", change: func(c *Config) { c.MaxProcessingTime = -1 }, want: "maximum processing time -1ns is negative"},
-		"NegativeGrace":   {reason: "As above.", change: func(c *Config) { c.GracePeriod = -1 }, want: "grace period"},
-		"SeveralProblems": {reason: "All problems are named at once.", change: func(c *Config) { c.GroupID, c.Assignment = "", "x" }, want: "no group id given\nassignment"},
+		"NegativeTime":    {reason: "Zero means the default, below it means nothing.", change: func(c *Config) { c.MaxProcessingTime = -1 }, want: "maxProcessingTime -1ns is negative"},
+		"NegativeGrace":   {reason: "As above.", change: func(c *Config) { c.GracePeriod = -1 }, want: "gracePeriod"},
+		"SeveralProblems": {reason: "All problems are named at once.", change: func(c *Config) { c.GroupID, c.Assignment = "", "x" }, want: "no groupID given\nassignment"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -201,6 +217,14 @@ func TestDefaultsLeaveRoomForTheLongestMessage(t *testing.T) {
 	}
 	if config.ClientID == "" {
 		t.Error("the client id has no default")
+	}
+}
+
+// What is negative is told of once, and not compared as well.
+func TestANegativeLimitIsOneProblem(t *testing.T) {
+	config := Config{BootstrapServers: []string{"b:9092"}, GroupID: "g", Topics: []string{"t"}, MaxInFlight: -1, SessionTimeout: -1}
+	if err := config.Validate(); err == nil || err.Error() != "maxInFlight -1 is negative\nsessionTimeout -1ns is negative" {
+		t.Errorf("Validate: %v", err)
 	}
 }
 

@@ -266,6 +266,22 @@ func TestAWrongIndexBlamesNobody(t *testing.T) {
 	}
 }
 
+// A message's place in its batch is nothing to whoever reads its last error.
+func TestTheErrorOfAMessageIsNotThatOfItsBatch(t *testing.T) {
+	t.Parallel()
+	b := newBroker(t, 1)
+	b.produce(t, 0, 3)
+	config := b.config()
+	config.Retry = worker.Retry{Attempts: 2, InitialBackoff: time.Millisecond}
+	err := worker.RunBatches(t.Context(), config, func(context.Context, []worker.Message) error {
+		return &worker.PartialError{Done: 0, Err: errors.New("row refused")}
+	})
+	var failed *worker.HandlerError
+	if !errors.As(err, &failed) || failed.Cause.Error() != "row refused" || failed.Offset != 0 {
+		t.Errorf("RunBatches: %v", err)
+	}
+}
+
 // A handler that ends its goroutine would hold its partition for good.
 func TestAHandlerThatEndsItsGoroutineEndsTheRun(t *testing.T) {
 	t.Parallel()

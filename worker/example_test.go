@@ -2,9 +2,11 @@ package worker_test
 
 import (
 	"context"
+	"errors"
 	"log"
 	"log/slog"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -41,6 +43,40 @@ func ExampleChain() {
 		}
 	}
 	if err := worker.Run(ctx, config, worker.Chain(store, logged, tombstonesPassedOver)); err != nil {
+		log.Print(err)
+	}
+}
+
+// Dead letters go back to where they came from once the cause is mended. A
+// second pass begins where the first one ended.
+func ExampleReplay_deadLetters() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	config, err := worker.Load()
+	if err != nil {
+		log.Fatal(err)
+	}
+	producer, err := worker.NewProducer(config)
+	if err != nil {
+		log.Fatal(err)
+	}
+	sendBack := func(ctx context.Context, letter worker.Message) error {
+		back := worker.Outgoing{Key: letter.Key, Value: letter.Value, Timestamp: letter.Timestamp}
+		for _, header := range letter.Headers {
+			switch name := string(header.Key); {
+			case name == worker.HeaderTopic:
+				back.Topic = string(header.Value)
+			case !strings.HasPrefix(name, "lagrange-"):
+				back.Headers = append(back.Headers, header)
+			}
+		}
+		_, err := producer.Send(ctx, back)
+		return err
+	}
+	_, err = worker.Replay(ctx, config, worker.ReplayOptions{
+		Topic: "orders-dead", From: worker.AtKept(), KeepAs: "orders-dead-sent-back",
+	}, sendBack)
+	if err := errors.Join(err, producer.Close(ctx)); err != nil {
 		log.Print(err)
 	}
 }

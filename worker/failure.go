@@ -83,6 +83,7 @@ func (s *session) judge(tasks []task, err error) time.Duration {
 	if len(tasks) > 1 && s.caller.failsTogether(err) {
 		return s.separate(tasks, err)
 	}
+	err = ofMessage(err)
 	s.handlerFailed(t, err)
 	var permanent *permanentError
 	if errors.As(err, &permanent) || t.failures == s.config.Retry.Attempts {
@@ -91,6 +92,15 @@ func (s *session) judge(tasks []task, err error) time.Duration {
 	}
 	s.metrics.retried.WithLabelValues(t.record.Topic).Inc()
 	return s.config.Retry.pause(t.failures, rand.Float64()) //nolint:gosec // no secret
+}
+
+// ofMessage is what was wrong with a message, without its place in a batch:
+// nobody knows that any more when it is read in a dead letter.
+func ofMessage(err error) error {
+	if partial, is := err.(*PartialError); is && partial.Err != nil { //nolint:errorlint // what wraps it says more
+		return partial.Err
+	}
+	return err
 }
 
 // separate has messages handled one at a time whose batch failed, to find the

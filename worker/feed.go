@@ -27,11 +27,11 @@ type feeder struct {
 // feed never leaves messages waiting in sarama, which hands a fetch's messages
 // to all claims of a broker before it fetches again: one that stops taking
 // would hold up the others. A partition that has its share in flight is not
-// fetched any more, and what was fetched already is taken on top.
+// fetched any more, and what was fetched already is taken on top, as its surplus.
 func (f *feeder) feed() {
 	for f.receive() {
 		f.admit()
-		f.pool.add(f.tasks, f.lanes)
+		f.hand(f.claim, f.tasks, f.lanes)
 		f.limit(f.claim)
 	}
 }

@@ -11,15 +11,16 @@ import (
 	"github.com/IBM/sarama"
 )
 
-// PanicError is a panic in the handler. It counts as a failure of the call.
+// PanicError is a panic in what the program gave to call, such as the handler.
+// It counts as a failure of the call.
 type PanicError struct {
-	// Value is what the handler panicked with, Stack where.
+	// Value is what it panicked with, Stack where.
 	Value any
 	Stack []byte
 }
 
 // Error gives the value; the stack is logged.
-func (e *PanicError) Error() string { return fmt.Sprintf("the handler panicked: %v", e.Value) }
+func (e *PanicError) Error() string { return fmt.Sprintf("panicked: %v", e.Value) }
 
 // caller calls the handler for the messages in one hand.
 type caller interface {
@@ -30,6 +31,8 @@ type caller interface {
 	failsTogether(err error) bool
 	// pool is the shape of the pool of such calls.
 	pool(config Config) poolOptions
+	// problem is why it can't work with the configuration.
+	problem(config Config) error
 }
 
 const (
@@ -50,6 +53,8 @@ func (o oneByOne) pool(config Config) poolOptions {
 }
 
 func (o oneByOne) failsTogether(error) bool { return false }
+
+func (o oneByOne) problem(Config) error { return required(o.handle != nil, "handler") }
 
 func (o oneByOne) call(s *session, slot *slot, tasks []task) (done int, err error) {
 	now := slot.now()

@@ -28,12 +28,14 @@ type health struct {
 	joined    bool
 	leftAt    time.Time
 	lastError error
+	// waitsFor is what a member can't go on without.
+	waitsFor error
 }
 
 func (h *health) sessionStarted() {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
-	h.inSession, h.joined, h.lastError = true, true, nil
+	h.inSession, h.joined, h.lastError, h.waitsFor = true, true, nil, nil
 }
 
 func (h *health) sessionEnded() {
@@ -48,6 +50,13 @@ func (h *health) failed(err error) {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
 	h.lastError = err
+}
+
+// waits notes that a member can't go on without something, nil that it can.
+func (h *health) waits(reason error) {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	h.waitsFor = reason
 }
 
 func (h *health) stop() {
@@ -74,7 +83,7 @@ func (h *health) alive() error {
 }
 
 // ready is nil for a member of the group, with or without partitions, and
-// through a rebalance.
+// through a rebalance, unless it waits for something that it can't go on without.
 func (h *health) ready() error {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
@@ -82,7 +91,7 @@ func (h *health) ready() error {
 	case h.ended || h.stopping:
 		return errors.New("stopping")
 	case h.inSession:
-		return nil
+		return h.waitsFor
 	case h.joined && h.now().Sub(h.leftAt) <= h.rejoin:
 		return nil
 	case h.lastError != nil:

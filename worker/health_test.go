@@ -56,6 +56,23 @@ func TestProbes(t *testing.T) {
 			},
 			alive: http.StatusOK, ready: http.StatusOK,
 		},
+		"Waiting": {
+			reason: "A member that can't go on without a topic is of no use.",
+			live: func(h *health, _ *time.Time) {
+				h.sessionStarted()
+				h.waits(errors.New("no topic"))
+			},
+			alive: http.StatusOK, ready: http.StatusServiceUnavailable,
+		},
+		"WaitedFor": {
+			reason: "Once it is there all is well.",
+			live: func(h *health, _ *time.Time) {
+				h.sessionStarted()
+				h.waits(errors.New("no topic"))
+				h.waits(nil)
+			},
+			alive: http.StatusOK, ready: http.StatusOK,
+		},
 		"Stopping": {
 			reason: "A pod that drains must not be killed, nor counted.",
 			live: func(h *health, _ *time.Time) {

@@ -6,7 +6,8 @@ import (
 	"github.com/lagrange-operator/lagrange/worker/internal/flow"
 )
 
-// inFlight is what all claims of a session have in flight together.
+// inFlight is what all claims of a session have in flight together, or of that
+// as their surplus.
 type inFlight struct {
 	messages, bytes atomic.Int64
 }
@@ -39,11 +40,12 @@ func (s *session) limit(c *claim) {
 	}
 }
 
-// unlimit has a partition fetched again that is down to half of its share, or
-// has nothing in flight at all.
+// unlimit hands on what there is room for now, and has a partition fetched again
+// that is down to half of its share, or has nothing in flight at all.
 func (s *session) unlimit(c *claim) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
+	s.handOn(c)
 	if !c.paused {
 		return
 	}
@@ -56,6 +58,9 @@ func (s *session) unlimit(c *claim) {
 }
 
 func (s *session) share(own flow.Amount) flow.Amount {
-	limit := flow.Amount{Messages: int64(s.config.MaxInFlight), Bytes: s.config.MaxInFlightBytes}
-	return limit.Share(s.inFlight.amount(), own)
+	return s.limits().Share(s.inFlight.amount(), own)
+}
+
+func (s *session) limits() flow.Amount {
+	return flow.Amount{Messages: int64(s.config.MaxInFlight), Bytes: s.config.MaxInFlightBytes}
 }

@@ -40,6 +40,9 @@ func (r *runner) join(ctx context.Context, group sarama.ConsumerGroup) error {
 		}
 		var outOfRange *OffsetOutOfRangeError
 		switch {
+		case errors.Is(err, sarama.ErrInvalidSessionTimeout):
+			return fmt.Errorf("sessionTimeout %s is outside of what the brokers accept,"+
+				" by default 6s to 30m (group.min.session.timeout.ms, group.max.session.timeout.ms): %w", r.config.SessionTimeout, err)
 		case ctx.Err() != nil:
 			return nil //nolint:nilerr // the client is ending: what Consume says of that is no failure
 		case errors.As(err, &outOfRange):

@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
@@ -69,9 +68,6 @@ func (l *ledger) choose(ctx context.Context, record *sarama.ProducerMessage) (ka
 		l.partitioners[record.Topic] = partitioner
 	}
 	choice, err := partitioner.Partition(record, int32(len(numbers)))
-	if err == nil && (choice < 0 || int(choice) >= len(numbers)) {
-		err = fmt.Errorf("partition %d of %d: %w", choice, len(numbers), sarama.ErrInvalidPartition)
-	}
 	if err != nil {
 		return tp, orRefused(produceError(record.Topic, err))
 	}

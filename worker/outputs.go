@@ -88,14 +88,17 @@ func (o *outputs) pass(from, to flow.Ticket, freed flow.Amount) {
 }
 
 // commitEarly has the next transaction begin before its time once half of the
-// claim's share waits for it. Without that a partition of messages that take no
-// time would get through half of MaxInFlight in a CommitInterval and no more.
+// claim's share waits for it, or all that was handed to the pool while there is
+// a surplus. Without that a partition of messages that take no time would get
+// through half of MaxInFlight in a CommitInterval and no more.
 func (s *session) commitEarly(c *claim) {
 	c.mutex.Lock()
 	own, waiting := c.amount(), c.outputs.waiting
+	held := len(c.surplus.tasks)
+	idle := held > 0 && c.window.Len() == held
 	c.mutex.Unlock()
 	share := s.share(own)
-	if !waiting.Exceeds(flow.Amount{Messages: share.Messages / 2, Bytes: share.Bytes / 2}) {
+	if !idle && !waiting.Exceeds(flow.Amount{Messages: share.Messages / 2, Bytes: share.Bytes / 2}) {
 		return
 	}
 	select {

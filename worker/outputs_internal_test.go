@@ -172,6 +172,25 @@ func TestATransactionIsDueWhenHalfOfTheShareWaits(t *testing.T) {
 	}
 }
 
+// What is kept back waits for the commit of what was handed on: with all of that
+// finished nothing else would have it begin.
+func TestATransactionIsDueWhenASurplusWaitsForIt(t *testing.T) {
+	r := newOutputsRun(t, 1)
+	c := r.progress.all()[0]
+	r.take(c, 8)
+	r.surplus.add(c.surplus.push(r.taken[c][3:], make([]flow.Lane, 5)))
+	r.taken[c] = r.taken[c][:3]
+	for range 3 {
+		if len(r.due) > 0 {
+			t.Fatalf("due with %+v waiting and more in hand", c.outputs.waiting)
+		}
+		r.finish(c, 0)
+	}
+	if len(r.due) != 1 {
+		t.Errorf("not due with %+v waiting and nothing in hand", c.outputs.waiting)
+	}
+}
+
 // 2,147,483,647 is the last sequence number.
 func TestSequencesGoRound(t *testing.T) {
 	for _, test := range []struct {

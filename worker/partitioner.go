@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -54,7 +55,7 @@ func (p Partitioner) constructor() sarama.PartitionerConstructor {
 			}
 		}
 	case PartitionManual:
-		return sarama.NewManualPartitioner
+		return func(string) sarama.Partitioner { return manual{} }
 	case PartitionRandom:
 		return sarama.NewRandomPartitioner
 	case PartitionRoundRobin:
@@ -69,6 +70,21 @@ func (p Partitioner) constructor() sarama.PartitionerConstructor {
 		}
 	}
 }
+
+// manual takes the message's partition. sarama's own doesn't say which one it
+// was that is not there.
+type manual struct{}
+
+// Partition implements sarama.Partitioner.
+func (manual) Partition(message *sarama.ProducerMessage, count int32) (int32, error) {
+	if message.Partition < 0 || message.Partition >= count {
+		return 0, fmt.Errorf("partition %d of %d: %w", message.Partition, count, sarama.ErrInvalidPartition)
+	}
+	return message.Partition, nil
+}
+
+// RequiresConsistency implements sarama.Partitioner.
+func (manual) RequiresConsistency() bool { return true }
 
 // keyless chooses among count partitions for a message without a key.
 type keyless interface {

@@ -87,11 +87,12 @@ type pool struct {
 	// a time; it wakes the next if there is more than it takes. With a handler
 	// that takes no time one hand does all the work, and nobody is woken in vain.
 	waking bool
-	// A batch that is not full waits: ripening until it has waited long enough,
-	// then it is ripe.
-	ripening, ripe bool
-	closed         bool
-	timers         map[*time.Timer]struct{}
+	// A batch that is not full waits: ripening is its timer until it has waited
+	// long enough, then it is ripe.
+	ripening *time.Timer
+	ripe     bool
+	closed   bool
+	timers   map[*time.Timer]struct{}
 }
 
 func newPool(options poolOptions, serve func(*hand)) *pool {
@@ -111,22 +112,36 @@ func (p *pool) add(tasks []task, lanes []flow.Lane) {
 }
 
 // ripen has what is queued taken after the wait, as many as it may be by then.
-// Whatever is queued has to ripen: new messages, those that a hand has left, and
-// those that were put back.
+// Whatever is queued has to ripen: new messages, those that a hand has left, those
+// behind what it had, and those that were put back.
 func (p *pool) ripen() {
-	if p.wait == 0 || p.ripe || p.ripening || p.lanes.Queued() == 0 {
-		return
-	}
-	p.ripening = true
-	p.after(p.wait, func() { p.ripening, p.ripe = false, true })
-}
-
-// after runs do under the lock after the pause, unless the pool closes first.
-func (p *pool) after(pause time.Duration, do func()) {
-	if p.closed {
+	if p.wait == 0 || p.ripe || p.ripening != nil || p.lanes.Queued() == 0 {
 		return
 	}
 	var timer *time.Timer
+	timer = p.after(p.wait, func() {
+		if p.ripening == timer {
+			p.ripening, p.ripe = nil, true
+		}
+	})
+	p.ripening = timer
+}
+
+// taken has what is left wait anew: it is the beginning of another batch.
+func (p *pool) taken() {
+	p.ripe = false
+	if p.ripening != nil {
+		p.ripening.Stop()
+		delete(p.timers, p.ripening)
+		p.ripening = nil
+	}
+}
+
+// after runs do under the lock after the pause, unless the pool closes first.
+func (p *pool) after(pause time.Duration, do func()) (timer *time.Timer) {
+	if p.closed {
+		return nil
+	}
 	timer = time.AfterFunc(pause, func() {
 		p.mutex.Lock()
 		defer p.mutex.Unlock()
@@ -137,6 +152,7 @@ func (p *pool) after(pause time.Duration, do func()) {
 		}
 	})
 	p.timers[timer] = struct{}{}
+	return timer
 }
 
 // servable tells whether a hand should take something now. A task that is not
@@ -192,6 +208,7 @@ func (p *pool) next(h *hand) bool {
 			p.wake()
 			return true
 		}
+		p.ripen() // what waited behind what the hand has given back
 		h.waited = true
 		p.idle++
 		p.work.Wait()
@@ -210,25 +227,24 @@ func (p *pool) giveBack(h *hand) {
 
 // fill takes one lane, or for batches as many as make a batch.
 func (p *pool) fill(h *hand) {
-	for len(h.tasks) < p.most && p.lanes.Ready() > 0 {
-		limit := p.most - len(h.tasks)
-		if p.batches {
-			if p.solitary() {
-				if len(h.tasks) > 0 {
-					break
-				}
-				limit = 1
-			}
+	switch {
+	case !p.batches:
+		p.take(h, p.most)
+	case p.solitary():
+		p.take(h, 1) // beside which a batch goes on waiting
+	default:
+		for len(h.tasks) < p.most && p.lanes.Ready() > 0 && !p.solitary() {
+			p.take(h, p.most-len(h.tasks))
 		}
-		from := len(h.tasks)
-		tasks, held := p.lanes.Take(limit, h.tasks)
-		h.tasks = tasks
-		h.lanes = append(h.lanes, laneInHand{held, from, len(tasks)})
-		if !p.batches || limit == 1 {
-			break
-		}
+		p.taken()
 	}
-	p.ripe = false
+}
+
+func (p *pool) take(h *hand, limit int) {
+	from := len(h.tasks)
+	tasks, held := p.lanes.Take(limit, h.tasks)
+	h.tasks = tasks
+	h.lanes = append(h.lanes, laneInHand{held, from, len(tasks)})
 }
 
 // again puts what the hand has, from the index on, back to be handled again

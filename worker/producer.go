@@ -97,14 +97,7 @@ func (p *Producer) start(ctx context.Context) error {
 
 // producerProblems says what is missing or not understood.
 func (c Config) producerProblems() error {
-	errs := []error{required(len(c.BootstrapServers) > 0, "bootstrap servers"), c.Producer.Validate()}
-	if c.KafkaVersion != "" {
-		_, err := parseVersion(c.KafkaVersion)
-		errs = append(errs, err)
-	}
-	errs = append(errs, tlsProblems(c.TLS)...)
-	errs = append(errs, saslProblems(c.SASL)...)
-	return errors.Join(errs...)
+	return errors.Join(c.connectionProblem(), c.Producer.Validate())
 }
 
 func newProducer(config Config) (*Producer, error) {

@@ -185,7 +185,7 @@ func TestAProducerStartsOnlyWhereABrokerAnswers(t *testing.T) {
 	newProducer(t, config)
 	config.BootstrapServers, config.KafkaVersion, config.Producer.Acks = nil, "1.0.0", "most"
 	_, err := worker.NewProducer(config)
-	for _, want := range []string{"no bootstrap servers given", `"1.0.0" is older`, `producer acks "most"`} {
+	for _, want := range []string{"no bootstrapServers given", `"1.0.0" is older`, `producer acks "most"`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v lacks %q", err, want)
 		}

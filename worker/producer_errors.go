@@ -52,10 +52,24 @@ func (e *BatchError) Unwrap() []error {
 	return errs
 }
 
+// tooLargeError is a message that was never sent. It is the broker's error to
+// errors.Is, whose text would say that the broker had refused it.
+type tooLargeError struct {
+	size  int64
+	limit int
+}
+
+func (e *tooLargeError) Error() string {
+	return fmt.Sprintf("the message of %d bytes is larger than maxMessageBytes %d", e.size, e.limit)
+}
+
+func (e *tooLargeError) Unwrap() error { return sarama.ErrMessageSizeTooLarge }
+
 // produceError says what was attempted, and what to change where the error of
 // the broker doesn't.
 func produceError(topic string, err error) error {
-	if errors.Is(err, sarama.ErrMessageSizeTooLarge) {
+	var unsent *tooLargeError
+	if errors.Is(err, sarama.ErrMessageSizeTooLarge) && !errors.As(err, &unsent) {
 		return fmt.Errorf("produce to topic %q (maxMessageBytes must not be above its max.message.bytes): %w", topic, err)
 	}
 	return fmt.Errorf("produce to topic %q: %w", topic, err)

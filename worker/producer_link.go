@@ -77,6 +77,9 @@ func (p *Producer) reach(kafka *sarama.Config) (*sarama.Broker, error) {
 			return broker, nil
 		}
 		_ = broker.Close() // nothing was sent on it
+		if field := explainOpening(err, kafka); field != nil {
+			err = field
+		}
 		errs = append(errs, fmt.Errorf("connect to %q: %w", address, err))
 	}
 	return nil, errors.Join(errs...)

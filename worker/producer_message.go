@@ -82,8 +82,7 @@ func (s ProducerSettings) allow(message Outgoing) (size int64, err error) {
 func (s ProducerSettings) sizeOf(record *sarama.ProducerMessage) (size int64, err error) {
 	size = int64(record.ByteSize(recordVersion))
 	if size > int64(s.MaxMessageBytes) {
-		return size, fmt.Errorf("the message of %d bytes is larger than maxMessageBytes %d: %w",
-			size, s.MaxMessageBytes, sarama.ErrMessageSizeTooLarge)
+		return size, &tooLargeError{size: size, limit: s.MaxMessageBytes}
 	}
 	return size, nil
 }

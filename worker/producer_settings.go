@@ -130,10 +130,10 @@ func (s ProducerSettings) withDefaults() ProducerSettings {
 // its promise, all of it at once, each with the field that is wrong.
 func (s ProducerSettings) Validate() error {
 	return errors.Join(
-		oneOf("producer acks", s.Acks, "", AcksAll, AcksLeader, AcksNone),
-		oneOf("producer partitioner", s.Partitioner, "",
+		choice("producer acks", s.Acks, AcksAll, AcksLeader, AcksNone),
+		choice("producer partitioner", s.Partitioner,
 			HashMurmur2, HashFNV1a, HashCRC32, PartitionManual, PartitionRandom, PartitionRoundRobin),
-		oneOf("producer compression", s.Compression, "",
+		choice("producer compression", s.Compression,
 			CompressionNone, CompressionGzip, CompressionSnappy, CompressionLZ4, CompressionZstd),
 		notNegative("producer retryBudget", s.RetryBudget),
 		notNegative("producer requestTimeout", s.RequestTimeout),
@@ -152,10 +152,10 @@ func (s ProducerSettings) Validate() error {
 }
 
 func (s ProducerSettings) idempotenceProblem() error {
-	if s.NotIdempotent || s.withDefaults().Acks == AcksAll {
+	if s.NotIdempotent || s.Acks != AcksLeader && s.Acks != AcksNone {
 		return nil
 	}
-	return fmt.Errorf("producer acks %q: idempotence needs acks %q; set idempotence to false to go without", s.Acks, AcksAll)
+	return fmt.Errorf("producer acks %q: idempotence needs acks %q; to go without, set idempotence to false (in Go NotIdempotent to true)", s.Acks, AcksAll)
 }
 
 func (s ProducerSettings) stopProblem() error {

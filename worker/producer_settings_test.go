@@ -17,7 +17,7 @@ func TestProducerSettingsThatCannotWork(t *testing.T) {
 		"zero":                            {worker.ProducerSettings{}, ""},
 		"everything":                      {worker.ProducerSettings{Acks: worker.AcksLeader, NotIdempotent: true, Compression: worker.CompressionZstd, CompressionLevel: 22, Linger: time.Second, BatchMessages: 10, BatchBytes: 100, StopOnError: true, Partitioner: worker.PartitionManual}, ""},
 		"acks":                            {worker.ProducerSettings{Acks: "2"}, `producer acks "2" is not one of ["all" "leader" "none"]`},
-		"acks leader and idempotence":     {worker.ProducerSettings{Acks: worker.AcksLeader}, `producer acks "leader": idempotence needs acks "all"`},
+		"acks leader and idempotence":     {worker.ProducerSettings{Acks: worker.AcksLeader}, `producer acks "leader": idempotence needs acks "all"; to go without, set idempotence to false (in Go NotIdempotent to true)`},
 		"acks none and idempotence":       {worker.ProducerSettings{Acks: worker.AcksNone}, `producer acks "none": idempotence needs acks "all"`},
 		"stop without acknowledgement":    {worker.ProducerSettings{Acks: worker.AcksNone, NotIdempotent: true, StopOnError: true}, "producer stopOnError: with acks"},
 		"stop without order":              {worker.ProducerSettings{Partitioner: worker.PartitionRandom, StopOnError: true}, `producer stopOnError: partitioner "random"`},

@@ -73,11 +73,12 @@ func TestWhatCannotBeSentIsRefused(t *testing.T) {
 		"too large":            {p, worker.Outgoing{Topic: topic, Value: make([]byte, 1001)}, "larger than maxMessageBytes 1000"},
 		"a partition":          {p, worker.Outgoing{Topic: topic, Partition: new(int32(0))}, `only partitioner "manual" takes`},
 		"no partition":         {manual, worker.Outgoing{Topic: topic}, "has no partition"},
-		"a partition too high": {manual, worker.Outgoing{Topic: topic, Partition: new(int32(1))}, sarama.ErrInvalidPartition.Error()},
+		"a partition too high": {manual, worker.Outgoing{Topic: topic, Partition: new(int32(1))}, "partition 1 of 1: " + sarama.ErrInvalidPartition.Error()},
+		"a partition below 0":  {manual, worker.Outgoing{Topic: topic, Partition: new(int32(-1))}, "partition -1 of 1: "},
 	}
 	for name, c := range cases {
 		receipt, err := c.producer.Send(soon(t), c.message)
-		if err == nil || !strings.Contains(err.Error(), c.want) || receipt != (worker.Receipt{Partition: -1, Offset: -1}) {
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "server rejected") || receipt != (worker.Receipt{Partition: -1, Offset: -1}) {
 			t.Errorf("%s: %+v, %v, want %q", name, receipt, err, c.want)
 		}
 	}

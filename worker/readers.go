@@ -86,6 +86,8 @@ func (byReader) pool(Config) poolOptions { return poolOptions{} }
 
 func (byReader) failsTogether(error) bool { return false }
 
+func (b byReader) problem(Config) error { return required(b.read != nil, "reader") }
+
 func (byReader) call(*session, *slot, []task) (done int, err error) { return 0, errDrained }
 
 // read has one claim read until it has to end.

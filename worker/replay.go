@@ -3,6 +3,7 @@ package worker
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -31,7 +32,7 @@ import (
 // all partitions have come to their end; the summary says how far each came.
 func Replay(ctx context.Context, config Config, options ReplayOptions, handler Handler) (ReplaySummary, error) {
 	config, err := options.prepare(config)
-	if err != nil {
+	if err = errors.Join(err, required(handler != nil, "handler")); err != nil {
 		return ReplaySummary{}, fmt.Errorf("replay configuration: %w", err)
 	}
 	r := newReplay(ctx, config, options, handler)
@@ -82,7 +83,7 @@ func (r *replay) run() (ReplaySummary, error) {
 	defer func() { r.closed("the offset manager", kept.close()) }()
 	spans, err := r.open(kept)
 	if err != nil {
-		return ReplaySummary{}, explained(err)
+		return ReplaySummary{}, r.explained(err)
 	}
 	return r.read(spans, kept)
 }
@@ -99,7 +100,7 @@ func (r *replay) connect() error {
 		}
 	}
 	if r.client, err = sarama.NewClient(r.config.BootstrapServers, settings); err != nil {
-		return fmt.Errorf("connect to %q: %w", r.config.BootstrapServers, explained(err))
+		return fmt.Errorf("connect to %q: %w", r.config.BootstrapServers, r.explained(err))
 	}
 	return nil
 }
@@ -134,8 +135,8 @@ func (r *replay) closed(what string, err error) {
 
 // explained is no more of a failed authentication than the part that failed: a
 // broker's own text might quote what it was sent.
-func explained(err error) error {
-	if field := kafkaauth.Explain(err); field != nil {
+func (r *replay) explained(err error) error {
+	if field := explain(err, r.client, r.config.BootstrapServers); field != nil {
 		return field
 	}
 	return err

@@ -51,7 +51,7 @@ func (r *replay) supervise() (stop func()) {
 		}
 		r.stopHandling(errDrained)
 		if !closedWithin(over, leaveTimeout) {
-			r.log.Warn("the brokers don't answer, cutting the connections", "after", leaveTimeout.String())
+			r.log.Warn(tooLate, "after", leaveTimeout.String())
 			r.dialer.cutAll()
 		}
 	})

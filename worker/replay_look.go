@@ -19,7 +19,7 @@ func (r *replayReader) look() {
 	for r.bare < r.to {
 		block, err := r.fetch(r.bare)
 		if err != nil {
-			r.log.Debug("looking for what is left failed, trying on", "partition", r.Partition, "error", explained(err).Error())
+			r.log.Debug("looking for what is left failed, trying on", "partition", r.Partition, "error", r.explained(err).Error())
 			return
 		}
 		next, found := firstReadable(block, r.bare, r.client.Config().Consumer.IsolationLevel)

@@ -83,7 +83,7 @@ func (b Bound) milliseconds() int64 {
 func (o ReplayOptions) prepare(config Config) (Config, error) {
 	problem := o.problem(config.GroupID)
 	config.GroupID = cmp.Or(config.GroupID, "none")
-	config.Topics, config.TopicPattern, config.DeadLetter = []string{o.Topic}, "", nil
+	config.Topics, config.TopicPattern, config.DeadLetter = []string{"none"}, "", nil
 	config.Ordering, config.InstanceID = OrderByPartition, ""
 	if err := errors.Join(config.Validate(), problem); err != nil {
 		return Config{}, err
@@ -93,23 +93,23 @@ func (o ReplayOptions) prepare(config Config) (Config, error) {
 
 func (o ReplayOptions) problem(group string) error {
 	errs := []error{
-		required(o.Topic != "", "topic"),
-		oneOf("place to begin at", o.From.kind, "", boundEarliest, boundLatest, boundOffset, boundTime, boundKept),
-		oneOf("place to end at", o.To.kind, "", boundLatest, boundOffset, boundTime, boundNever),
-		notNegative("offset to begin at", o.From.offset),
-		notNegative("offset to end at", o.To.offset),
+		topicProblem("topic", o.Topic),
+		choice("from", o.From.kind, boundEarliest, boundLatest, boundOffset, boundTime, boundKept),
+		choice("to", o.To.kind, boundLatest, boundOffset, boundTime, boundNever),
+		notNegative("from", o.From.offset),
+		notNegative("to", o.To.offset),
 	}
 	if o.From.kind == boundKept {
-		errs = append(errs, required(o.KeepAs != "", "name under which offsets are kept"))
+		errs = append(errs, required(o.KeepAs != "", "keepAs"))
 	}
 	if o.KeepAs != "" && o.KeepAs == group {
-		errs = append(errs, fmt.Errorf("offsets can't be kept as %q: that is the workers' own group", group))
+		errs = append(errs, fmt.Errorf("keepAs %q is the workers' own group", group))
 	}
 	if o.From.after(o.To) {
-		errs = append(errs, errors.New("the place to begin at is after the one to end at"))
+		errs = append(errs, errors.New("from is after to"))
 	}
 	if slices.ContainsFunc(o.Partitions, func(p int32) bool { return p < 0 }) {
-		errs = append(errs, fmt.Errorf("of partitions %d one is negative", o.Partitions))
+		errs = append(errs, fmt.Errorf("partitions %d: one is negative", o.Partitions))
 	}
 	return errors.Join(errs...)
 }

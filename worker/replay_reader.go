@@ -55,7 +55,7 @@ func (r *replayReader) read(consumer sarama.Consumer) error {
 	var reporting sync.WaitGroup
 	reporting.Go(func() {
 		for failure := range source.Errors() {
-			r.log.Warn("reading failed, trying on", "partition", r.Partition, "error", explained(failure.Err).Error())
+			r.log.Warn("reading failed, trying on", "partition", r.Partition, "error", r.explained(failure.Err).Error())
 		}
 	})
 	err = r.consume(source.Messages())
@@ -160,7 +160,7 @@ func (r *replayReader) call(record *sarama.ConsumerMessage) (err error) {
 // unreadable is an error that names the log's range where that is the reason.
 func (r *replayReader) unreadable(err error) error {
 	if !errors.Is(err, sarama.ErrOffsetOutOfRange) {
-		return fmt.Errorf("open topic %q partition %d at offset %d: %w", r.Topic, r.Partition, r.next, explained(err))
+		return fmt.Errorf("open topic %q partition %d at offset %d: %w", r.Topic, r.Partition, r.next, r.explained(err))
 	}
 	logs, err := newLookup(r.client, r.options.KeepAs).logs(r.handling, map[string][]int32{r.Topic: {r.Partition}}, time.Time{})
 	if err != nil {

@@ -2,7 +2,10 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"syscall"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -49,18 +52,49 @@ func (r *runner) try(credentials kafkaauth.SASL) error {
 	if err != nil {
 		return err
 	}
+	return reach(config, r.config.BootstrapServers)
+}
+
+// reach opens a connection to one of the brokers, to see whether it opens.
+func reach(config *sarama.Config, servers []string) (err error) {
 	config.Net.ReadTimeout = dialTimeout
-	for _, address := range r.config.BootstrapServers {
+	for _, address := range servers {
 		broker := sarama.NewBroker(address)
 		if err = broker.Open(config); err != nil {
 			return fmt.Errorf("open a connection: %w", err)
 		}
 		connected, refused := broker.Connected()
-		_ = broker.Close() // it was opened to see whether it opens
+		_ = broker.Close() // it is not needed any more
 		if connected {
 			return nil
 		}
 		err = refused
 	}
 	return err
+}
+
+// errNotAuthenticating is for brokers that give no code.
+var errNotAuthenticating = errors.New("the broker closed the connection instead of authenticating," +
+	" as one does that has no SASL, expects TLS, or refuses the credentials without a word")
+
+// explainOpening says why a connection could not be opened, nil if not for who
+// we are or who the broker is.
+func explainOpening(err error, config *sarama.Config) *kafkaauth.FieldError {
+	if config.Net.SASL.Enable && hungUp(err) {
+		return &kafkaauth.FieldError{Field: "sasl", Err: errNotAuthenticating}
+	}
+	return kafkaauth.Explain(err)
+}
+
+func hungUp(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) }
+
+// explain is kafkaauth.Explain. sarama drops why brokers don't authenticate and
+// says no more than that none is left; one of them is asked for it then.
+func explain(err error, client sarama.Client, servers []string) *kafkaauth.FieldError {
+	field := kafkaauth.Explain(err)
+	if field != nil || client == nil || !client.Config().Net.SASL.Enable || !errors.Is(err, sarama.ErrOutOfBrokers) && !hungUp(err) {
+		return field
+	}
+	config := *client.Config()
+	return explainOpening(reach(&config, servers), &config)
 }

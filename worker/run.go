@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"regexp"
@@ -12,7 +13,6 @@ import (
 	"github.com/IBM/sarama"
 
 	"github.com/lagrange-operator/lagrange/internal/kafka"
-	"github.com/lagrange-operator/lagrange/internal/kafkaauth"
 )
 
 const (
@@ -20,6 +20,9 @@ const (
 	joinMaxBackoff = 15 * time.Second
 	// leaveTimeout bounds the commit and the leave after the grace period.
 	leaveTimeout = 5 * time.Second
+	// tooLate says nothing of whose fault it is: a join waits for all members,
+	// also for one that was killed.
+	tooLate = "what was asked of the brokers is not answered in time, cutting the connections"
 )
 
 // Run joins the group and hands messages to the handler until the context is
@@ -27,7 +30,8 @@ const (
 // leaves the group and returns nil. Nothing it started is left running.
 //
 // A broker that can't be reached and a topic that doesn't exist are waited
-// for. An error is returned for a configuration that can't work, as a
+// for. An error is returned for a configuration that can't work, also where only
+// the brokers know that, as of a SessionTimeout that they refuse, as a
 // HandlerError for a message that failed for the last time, and as an
 // OffsetOutOfRangeError where Config.OnOutOfRange is RangeFail.
 //
@@ -38,7 +42,7 @@ func Run(ctx context.Context, config Config, handler Handler) error {
 }
 
 func runWith(ctx context.Context, config Config, caller caller) error {
-	if err := config.Validate(); err != nil {
+	if err := errors.Join(config.Validate(), caller.problem(config)); err != nil {
 		return fmt.Errorf("worker configuration: %w", err)
 	}
 	config, err := config.withDefaults()
@@ -178,7 +182,7 @@ func (r *runner) supervise() (stop func()) {
 		}
 		select {
 		case <-time.After(limit):
-			r.log.Warn("the brokers don't answer, cutting the connections", "after", limit.String())
+			r.log.Warn(tooLate, "after", limit.String())
 			r.dialer.cutAll()
 		case <-over:
 		}
@@ -194,7 +198,7 @@ func (r *runner) supervise() (stop func()) {
 // it tells no more than the part that failed: a broker's own text might quote
 // what it was sent.
 func (r *runner) failed(err error) {
-	if field := kafkaauth.Explain(err); field != nil {
+	if field := explain(err, r.client, r.config.BootstrapServers); field != nil {
 		err = field
 	}
 	r.metrics.consumeErrors.Inc()

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/IBM/sarama"
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -353,6 +355,19 @@ func TestAnUnreachableBrokerIsWaitedFor(t *testing.T) {
 	w.stop(t)
 }
 
+// What a broker alone knows, and what waiting doesn't mend.
+func TestASessionTimeoutThatTheBrokersRefuseEndsTheRun(t *testing.T) {
+	t.Parallel()
+	b := newBroker(t, 1)
+	b.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.JoinGroup}, Err: kerr.InvalidSessionTimeout, Count: -1})
+	config := b.config()
+	config.SessionTimeout = 2 * time.Second
+	err := start(t, config, newRecord().handle).ended(t)
+	if !errors.Is(err, sarama.ErrInvalidSessionTimeout) || !strings.Contains(err.Error(), "sessionTimeout 2s is outside of what the brokers accept, by default 6s to 30m") {
+		t.Errorf("Run: %v", err)
+	}
+}
+
 // A broker that accepts and never answers can't hold up the end.
 func TestASilentBrokerDoesNotHoldUpTheEnd(t *testing.T) {
 	t.Parallel()
@@ -386,6 +401,20 @@ func TestRunRefusesAConfigurationThatCannotWork(t *testing.T) {
 		t.Error("an empty configuration was accepted")
 	}
 	b := newBroker(t, 1)
+	for name, run := range map[string]func(worker.Config) error{
+		"handler":   func(c worker.Config) error { return worker.Run(t.Context(), c, nil) },
+		"batches":   func(c worker.Config) error { return worker.RunBatches(t.Context(), c, nil) },
+		"transform": func(c worker.Config) error { return worker.RunTransactions(t.Context(), c, nil) },
+		"reader":    func(c worker.Config) error { return worker.RunReaders(t.Context(), c, nil) },
+		"replay": func(c worker.Config) error {
+			_, err := worker.Replay(t.Context(), c, worker.ReplayOptions{Topic: topic}, nil)
+			return err
+		},
+	} {
+		if err := run(b.config()); err == nil || !strings.Contains(err.Error(), "given") {
+			t.Errorf("nothing to call for %s: %v", name, err)
+		}
+	}
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -12,7 +12,7 @@ func tlsProblems(tls *workerconfig.TLS) []error {
 	if tls == nil || (tls.CertificateFile == "") == (tls.KeyFile == "") {
 		return nil
 	}
-	return []error{errors.New("of the TLS certificate file and key file only one is given")}
+	return []error{errors.New("of tls.certificateFile and tls.keyFile only one is given")}
 }
 
 func saslProblems(sasl *workerconfig.SASL) []error {
@@ -22,15 +22,15 @@ func saslProblems(sasl *workerconfig.SASL) []error {
 	switch mechanism := kafkaauth.Mechanism(sasl.Mechanism); mechanism {
 	case kafkaauth.Plain, kafkaauth.ScramSHA256, kafkaauth.ScramSHA512:
 		return []error{
-			required(sasl.Username != "" || sasl.UsernameFile != "", "SASL user name"),
-			required(sasl.PasswordFile != "", "SASL password file"),
+			required(sasl.Username != "" || sasl.UsernameFile != "", "sasl.usernameFile, nor sasl.username,"),
+			required(sasl.PasswordFile != "", "sasl.passwordFile"),
 		}
 	case kafkaauth.OAuthBearer:
 		return oauthProblems(sasl.OAuth)
 	case kafkaauth.MSKIAM:
 		return awsProblems(sasl.AWS)
 	default:
-		return []error{oneOf("SASL mechanism", mechanism, "",
+		return []error{oneOf("sasl.mechanism", mechanism,
 			kafkaauth.Plain, kafkaauth.ScramSHA256, kafkaauth.ScramSHA512, kafkaauth.OAuthBearer, kafkaauth.MSKIAM)}
 	}
 }
@@ -40,9 +40,9 @@ func oauthProblems(oauth *workerconfig.OAuth) []error {
 		oauth = &workerconfig.OAuth{}
 	}
 	return []error{
-		required(oauth.TokenEndpoint != "", "OAuth token endpoint"),
-		required(oauth.ClientID != "" || oauth.ClientIDFile != "", "OAuth client id"),
-		required(oauth.ClientSecretFile != "", "OAuth client secret file"),
+		required(oauth.TokenEndpoint != "", "sasl.oauth.tokenEndpoint"),
+		required(oauth.ClientID != "" || oauth.ClientIDFile != "", "sasl.oauth.clientIDFile, nor sasl.oauth.clientID,"),
+		required(oauth.ClientSecretFile != "", "sasl.oauth.clientSecretFile"),
 	}
 }
 
@@ -50,9 +50,9 @@ func awsProblems(aws *workerconfig.AWS) []error {
 	if aws == nil {
 		aws = &workerconfig.AWS{}
 	}
-	problems := []error{required(aws.Region != "", "AWS region")}
+	problems := []error{required(aws.Region != "", "sasl.aws.region")}
 	if (aws.AccessKeyIDFile == "") != (aws.SecretAccessKeyFile == "") {
-		problems = append(problems, errors.New("of the AWS access key id file and secret access key file only one is given"))
+		problems = append(problems, errors.New("of sasl.aws.accessKeyIDFile and sasl.aws.secretAccessKeyFile only one is given"))
 	}
 	return problems
 }

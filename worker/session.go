@@ -39,6 +39,8 @@ type session struct {
 	due        chan struct{}
 	pool       *pool
 	inFlight   inFlight
+	// surplus is what of that the pool has not been given.
+	surplus inFlight
 	// fetching stops and resumes the fetching of partitions.
 	fetching  fetching
 	laneNames *laneNames
@@ -165,6 +167,7 @@ func (s *session) settleAbandoned(c *claim) {
 		return min(running, s.slots.calls(c)) // a hand has more than the message it calls for
 	})
 	s.inFlight.remove(c.inFlight())
+	s.dropSurplus(c)
 	if abandoned > 0 {
 		s.metrics.abandoned.WithLabelValues(c.Topic).Add(float64(abandoned))
 		s.log.Warn("messages abandoned, the partition's next owner is given them again",
@@ -251,10 +254,10 @@ func (s *session) commitLast() {
 // freed notes that a message is done with, and what that frees. False means
 // that it came too late: the claim is closed.
 func (s *session) freed(t *task) bool {
-	freed, paused, inTime := t.claim.finish(t.ticket)
+	freed, limited, inTime := t.claim.finish(t.ticket)
 	if freed.Messages > 0 {
 		s.inFlight.remove(freed)
-		if paused {
+		if limited {
 			s.unlimit(t.claim)
 		}
 	}

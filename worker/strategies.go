@@ -74,11 +74,11 @@ func offers(list []sarama.BalanceStrategy, name string) bool {
 // strategyProblem is what the broker would refuse, or sarama only when Run starts.
 func (c Config) strategyProblem() error {
 	if c.Strategy != nil && c.Strategy.Name() == "" {
-		return errors.New("the strategy has no name")
+		return errors.New("strategy: it has no name")
 	}
 	version, err := parseVersion(cmp.Or(c.KafkaVersion, DefaultKafkaVersion))
 	if err == nil && c.cooperates() && !version.IsAtLeast(sarama.V2_4_0_0) {
-		return fmt.Errorf("a cooperative assignment needs kafka version 2.4.0 or newer, not %q", c.KafkaVersion)
+		return fmt.Errorf("kafkaVersion %q: a cooperative assignment needs 2.4.0 or newer", c.KafkaVersion)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"time"
 
@@ -15,14 +16,29 @@ import (
 func (c Config) topicsProblem() error {
 	switch {
 	case c.TopicPattern == "":
-		return required(len(c.Topics) > 0, "topics")
+		errs := []error{required(len(c.Topics) > 0, "topics")}
+		for _, topic := range c.Topics {
+			errs = append(errs, topicProblem("topics", topic))
+		}
+		return errors.Join(errs...)
 	case len(c.Topics) > 0:
-		return errors.New("topics and a topic pattern are given: one of them is enough")
+		return errors.New("topics and topicPattern are given: one of them is enough")
 	}
 	if _, err := kafka.TopicPattern(c.TopicPattern); err != nil {
-		return fmt.Errorf("read the topic pattern: %w", err)
+		return fmt.Errorf("topicPattern: %w", err)
 	}
 	return nil
+}
+
+// topicNames are those that Kafka allows.
+var topicNames = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
+
+// topicProblem is why there can be no topic of that name, whoever creates it.
+func topicProblem(field, name string) error {
+	if topicNames.MatchString(name) && name != "." && name != ".." {
+		return nil
+	}
+	return fmt.Errorf("%s: %q is no name of a topic: 1 to 249 letters, digits, dots, underscores and dashes", field, name)
 }
 
 // topics are those to subscribe to now. With a pattern that matches none yet it
@@ -45,6 +61,7 @@ func (r *runner) topics(ctx context.Context) []string {
 			if !told {
 				r.log.Info("no topic matches the pattern yet, waiting for one", "pattern", r.config.TopicPattern)
 			}
+			r.health.failed(fmt.Errorf("no topic matches topicPattern %q yet", r.config.TopicPattern))
 			failures, told = 0, true
 			r.untilNextLook(ctx)
 		}

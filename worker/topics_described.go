@@ -45,7 +45,10 @@ func TopicIDs(ctx context.Context, config Config, topics ...string) (map[string]
 		}
 		return nil
 	})
-	return ids, err
+	if err != nil {
+		return nil, err
+	}
+	return ids, nil
 }
 
 func metadataOf(client sarama.Client, topics []string) (*sarama.MetadataResponse, error) {
@@ -110,7 +113,10 @@ func TopicRetention(ctx context.Context, config Config, topics ...string) (map[s
 		}
 		return nil
 	})
-	return retention, err
+	if err != nil {
+		return nil, err
+	}
+	return retention, nil
 }
 
 func retentionOf(result *sarama.ConfigResourceResult) (time.Duration, error) {
@@ -160,5 +166,9 @@ func asking(ctx context.Context, config Config, ask func(sarama.Client) error) (
 		return fmt.Errorf("connect to %q: %w", config.BootstrapServers, err)
 	}
 	defer func() { err = errors.Join(err, client.Close()) }()
-	return ask(client)
+	err = ask(client)
+	if field := explain(err, client, config.BootstrapServers); field != nil {
+		return field
+	}
+	return err
 }

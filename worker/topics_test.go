@@ -3,6 +3,7 @@ package worker_test
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -90,10 +91,15 @@ func TestAPatternThatMatchesNothingYetWaits(t *testing.T) {
 	config.Topics, config.TopicPattern = nil, "later"
 	config.MetadataRefresh = 50 * time.Millisecond
 	config.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	config.ListenAddress = freeAddress(t)
 	looks := b.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Metadata}, Observe: true, Count: -1})
 	var got heard
 	w := start(t, config, got.handle)
 	await(t, "the log says so", func() bool { return strings.Contains(log.String(), "no topic matches the pattern yet") })
+	await(t, "the probe says so", func() bool {
+		code, text := get(t, "http://"+config.ListenAddress+"/readyz")
+		return code == http.StatusServiceUnavailable && strings.Contains(text, `no topic matches topicPattern "later" yet`)
+	})
 	await(t, "it looks again and again", func() bool { return looks.Hits() > 5 })
 	if info := b.GroupInfo(group); info != nil && len(info.Members) > 0 {
 		t.Errorf("a member of the group without a topic: %+v", info)

@@ -57,7 +57,8 @@ type Transform func(ctx context.Context, msg Message) ([]Outgoing, error)
 // such as one that is too large or of no valid partition, goes to the dead
 // letters, or ends RunTransactions with a HandlerError: where the brokers refuse
 // it, its transaction is aborted and divided until the message is found. A topic
-// that does not exist, or must not be written to, is waited for.
+// that does not exist is waited for before a transaction begins: the session
+// goes on, and nothing is handled twice for it.
 //
 // Dead letters are part of the transaction. Trace context goes from a message's
 // headers to those of its outputs that have none. IsolationLevel defaults to
@@ -69,24 +70,21 @@ func RunTransactions(ctx context.Context, config Config, transform Transform) er
 	config.IsolationLevel = cmp.Or(config.IsolationLevel, ReadCommitted)
 	config.CommitInterval = cmp.Or(config.CommitInterval, DefaultTransactionInterval)
 	config.Transaction.Timeout = cmp.Or(config.Transaction.Timeout, DefaultTransactionTimeout)
-	if err := config.transactionProblem(); err != nil {
-		return fmt.Errorf("worker configuration: %w", err)
-	}
 	return runWith(ctx, config, transforming{transform})
 }
 
 func (c Config) transactionProblem() error {
-	errs := []error{c.Producer.Validate(), notNegative("transaction timeout", c.Transaction.Timeout)}
+	errs := []error{notNegative("transaction.timeout", c.Transaction.Timeout)}
 	if c.cooperates() {
-		errs = append(errs, errors.New("transactions and a cooperative assignment are not possible together:"+
+		errs = append(errs, errors.New("assignment: transactions and a cooperative one are not possible together:"+
 			" a transaction is of one generation, and cooperative claims go through many"))
 	}
 	if c.Producer.NotIdempotent || cmp.Or(c.Producer.Acks, AcksAll) != AcksAll {
-		errs = append(errs, fmt.Errorf("transactions need an idempotent producer and acks %q", AcksAll))
+		errs = append(errs, fmt.Errorf("producer: transactions need acks %q and idempotence", AcksAll))
 	}
 	version, err := parseVersion(cmp.Or(c.KafkaVersion, DefaultKafkaVersion))
 	if err == nil && !version.IsAtLeast(sarama.V2_5_0_0) {
-		errs = append(errs, fmt.Errorf("transactions need kafka version 2.5.0 or newer, not %q", c.KafkaVersion))
+		errs = append(errs, fmt.Errorf("kafkaVersion %q: transactions need 2.5.0 or newer", c.KafkaVersion))
 	}
 	return errors.Join(errs...)
 }
@@ -97,6 +95,10 @@ type transforming struct{ transform Transform }
 func (t transforming) pool(config Config) poolOptions { return oneByOne{}.pool(config) }
 
 func (t transforming) failsTogether(error) bool { return false }
+
+func (t transforming) problem(config Config) error {
+	return errors.Join(config.transactionProblem(), required(t.transform != nil, "transform"))
+}
 
 func (t transforming) call(s *session, slot *slot, tasks []task) (done int, err error) {
 	for i := range tasks {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -605,6 +607,74 @@ func TestASilentCoordinatorDoesNotHoldUpTheEndOfTransactions(t *testing.T) {
 			<-asked
 			w.stop(t)
 		})
+	}
+}
+
+// A topic to produce to that is missing is waited for within the session: nothing
+// is handled twice for it, and the probe says what is waited for.
+func TestAnOutputTopicThatIsMissingIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	b := newTransactionalBroker(t, 1)
+	if err := b.DeleteTopic(audit); err != nil {
+		t.Fatal(err)
+	}
+	b.produce(t, 0, 10)
+	var log lockedBuffer
+	config := b.config()
+	config.ListenAddress = freeAddress(t)
+	config.Logger = slog.New(slog.NewJSONHandler(&log, nil))
+	config.Transaction.Timeout = time.Second // which is not that of the wait
+	ends := b.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.AddPartitionsToTxn, kmsg.EndTxn}, Observe: true, Count: -1})
+	w := startTransactions(t, config, twice)
+	await(t, "the log says so again and again", func() bool {
+		return strings.Count(log.String(), `"msg":"transactions wait"`) >= 3 && strings.Contains(log.String(), `topic \"audit\"`)
+	})
+	code, text := get(t, "http://"+config.ListenAddress+"/readyz")
+	if code != http.StatusServiceUnavailable || !strings.Contains(text, `produce to topic "audit"`) {
+		t.Errorf("/readyz says %d %s", code, text)
+	}
+	if ends.Hits() > 0 {
+		t.Errorf("%d requests of a transaction while there is no topic for it", ends.Hits())
+	}
+	if err := b.CreateTopic(audit, 2, nil); err != nil {
+		t.Fatal(err)
+	}
+	b.awaitCommitted(t, 1, 10)
+	await(t, "it is ready", func() bool { return status(config.ListenAddress, "/readyz") == http.StatusOK })
+	handled := metric(t, config.Registry, "lagrange_worker_messages_handled_total")
+	sessions := metric(t, config.Registry, "lagrange_worker_rebalances_total")
+	if handled != 10 || sessions != 1 {
+		t.Errorf("handled %v messages in %v sessions, want 10 in one", handled, sessions)
+	}
+	w.stop(t)
+	b.hasOnce(t, 1, 10)
+}
+
+// What waits for a topic holds up neither a rebalance nor the end.
+func TestAWaitForAnOutputTopicEnds(t *testing.T) {
+	t.Parallel()
+	b := newTransactionalBroker(t, 2)
+	if err := b.DeleteTopic(audit); err != nil {
+		t.Fatal(err)
+	}
+	b.produce(t, 0, 10)
+	b.produce(t, 1, 10)
+	var workers []*running
+	for _, name := range []string{"one", "two"} {
+		var log lockedBuffer
+		config := b.config()
+		config.ClientID = name
+		config.Logger = slog.New(slog.NewJSONHandler(&log, nil))
+		config.Transaction.Timeout, config.GracePeriod = 2*patience, 2*patience
+		workers = append(workers, startTransactions(t, config, twice))
+		b.awaitMembers(t, len(workers))
+		await(t, name+" waits", func() bool { return strings.Contains(log.String(), `"msg":"transactions wait"`) })
+	}
+	for _, w := range workers {
+		w.stop(t)
+	}
+	if got := b.committed(0); got > 0 {
+		t.Errorf("committed %d without the outputs", got)
 	}
 }
 

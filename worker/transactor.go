@@ -20,6 +20,10 @@ type transactor struct {
 	accepted func(part)
 	// refused deals with a message whose outputs can't be produced.
 	refused func(*produced, error) error
+	// membership bounds what is waited for outside of a transaction; waits is
+	// told of each look that was in vain, and of the end of the wait.
+	membership context.Context
+	waits      func(error)
 
 	// mutex lets one transaction through at a time.
 	mutex sync.Mutex
@@ -30,7 +34,7 @@ type transactor struct {
 // newTransactor ends what an earlier producer of the same id left open. It gives
 // up when the context ends, or after the timeout of a transaction.
 func newTransactor(ctx context.Context, s *session) (*transactor, error) {
-	t := &transactor{progress: s.progress, accepted: s.accepted, refused: s.refused}
+	t := &transactor{progress: s.progress, accepted: s.accepted, refused: s.refused, membership: s.membership, waits: s.waits}
 	t.group = sarama.ConsumerGroupMetadata{
 		GroupID: s.config.GroupID, GenerationID: s.member.GenerationID(), MemberID: s.member.MemberID(),
 	}
@@ -138,6 +142,9 @@ func (t *transactor) bringWithout(parts []part, cause error) error {
 }
 
 func (t *transactor) transact(parts []part) error {
+	if err := t.awaitTopics(parts); err != nil {
+		return err
+	}
 	var records []*sarama.ProducerMessage
 	offsets := groupOffsets{t.group, make(map[string][]*sarama.PartitionOffsetMetadata)}
 	for _, p := range parts {
@@ -151,6 +158,55 @@ func (t *transactor) transact(parts []part) error {
 	ctx, end := t.limited(context.Background())
 	defer end()
 	return t.ledger.commit(ctx, records, offsets)
+}
+
+// awaitTopics waits for topics that the messages produce to and that don't
+// exist, or that this client may not know of. It does so before the transaction
+// begins: nothing is open meanwhile, and nothing has to be handled again.
+func (t *transactor) awaitTopics(parts []part) error {
+	known := make(map[string]bool)
+	for _, p := range parts {
+		for _, message := range p.messages {
+			for i := range message.outgoing {
+				if topic := message.outgoing[i].Topic; !known[topic] {
+					if err := t.awaitTopic(topic); err != nil {
+						return err
+					}
+					known[topic] = true
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// awaitTopic leaves every other error to the transaction.
+func (t *transactor) awaitTopic(topic string) error {
+	wait := newBackoff(joinBackoff, joinMaxBackoff)
+	for failures := 1; ; failures++ {
+		_, err := t.client.Partitions(topic)
+		if !errors.Is(err, sarama.ErrUnknownTopicOrPartition) && !errors.Is(err, sarama.ErrTopicAuthorizationFailed) {
+			if failures > 1 {
+				t.waits(nil)
+			}
+			return nil
+		}
+		err = produceError(topic, err)
+		if t.membership.Err() != nil {
+			return err
+		}
+		t.waits(err)
+		pause(t.membership, wait(failures))
+	}
+}
+
+// waits tells what the transactions wait for.
+func (s *session) waits(reason error) {
+	s.health.waits(reason)
+	if reason != nil {
+		s.metrics.consumeErrors.Inc()
+		s.log.Warn("transactions wait", "error", reason.Error())
+	}
 }
 
 // transactionError says that a transaction failed, and with it its session.

@@ -92,7 +92,7 @@ type TLS struct {
 
 // SASL is how a worker says who it is. What is secret is named by file.
 type SASL struct {
-	// Mechanism is PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER or AWS_MSK_IAM.
+	// Mechanism is required: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER or AWS_MSK_IAM.
 	Mechanism string `json:"mechanism"`
 	// Username is used when UsernameFile is empty.
 	Username     string `json:"username,omitempty"`

@@ -38,6 +38,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, log *sl
 	if len(args) > 0 && args[0] == "replay" {
 		return runReplay(ctx, args[1:], getenv, os.Stdout, log)
 	}
+	if len(args) > 0 && args[0] == "help" {
+		args = []string{"-help"}
+	}
 	options, err := parseOptions(args, getenv)
 	if err != nil {
 		return err

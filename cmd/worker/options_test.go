@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -31,6 +33,18 @@ func TestParseOptions(t *testing.T) {
 				t.Errorf("%s\ngot %+v, %v; want %+v", tc.reason, got, err, tc.want)
 			}
 		})
+	}
+}
+
+// Who asks for help is told of all there is.
+func TestHelp(t *testing.T) {
+	for _, ask := range []string{"help", "-h", "--help"} {
+		command := exec.Command(os.Args[0], ask)
+		command.Env = append(os.Environ(), beWorker+"=1")
+		output, err := command.CombinedOutput()
+		if err != nil || !strings.Contains(string(output), "worker replay") || !strings.Contains(string(output), "as many at a time as concurrency") {
+			t.Errorf("%s: %v\n%s", ask, err, output)
+		}
 	}
 }
 

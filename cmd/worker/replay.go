@@ -31,7 +31,7 @@ func runReplay(ctx context.Context, args []string, getenv func(string) string, o
 	config.Retry.Attempts = cmp.Or(options.attempts, config.Retry.Attempts, replayAttempts)
 	handle := serve(options.serviceTime, handsOf(config))
 	if options.print {
-		handle = printer(output)
+		handle = printer(output, options.values)
 	}
 	if options.tallyAddress != "" {
 		tally := newTally(options.tallyAddress, config.ClientID, log)
@@ -42,6 +42,9 @@ func runReplay(ctx context.Context, args []string, getenv func(string) string, o
 	stop := everyNow(progressInterval, func() { log.Info("replaying", "handled", handled.Load()) })
 	summary, err := worker.Replay(ctx, config, options.replay, counting(handle, &handled))
 	stop()
+	if len(summary.Partitions) == 0 && err != nil {
+		return err // nothing was begun
+	}
 	for _, p := range summary.Partitions {
 		log.Info("replayed", "topic", options.replay.Topic, "partition", p.Partition, "from", p.From, "to", p.To, "next", p.Next, "handled", p.Handled)
 	}

@@ -21,6 +21,7 @@ type replayOptions struct {
 	replay       worker.ReplayOptions
 	attempts     int
 	print        bool
+	values       bool
 	serviceTime  time.Duration
 	gracePeriod  time.Duration
 	tallyAddress string
@@ -47,9 +48,10 @@ func parseReplayOptions(args []string, getenv func(string) string, now time.Time
 		"name under which offsets are kept, for --from=kept: a consumer group that no worker uses; default none")
 	flags.IntVar(&parsed.attempts, "attempts", 0,
 		fmt.Sprintf("how often a message is tried until the replay fails; 0 is what the workers do, or %d if that is without end", replayAttempts))
-	flags.BoolVar(&parsed.print, "print", false, "print topic, partition, offset, key and timestamp of each message as a line of JSON")
+	flags.BoolVar(&parsed.print, "print", false, "print topic, partition, offset, key, timestamp and headers of each message as a line of JSON")
+	flags.BoolVar(&parsed.values, "values", false, "with --print: print the value, too")
 	flags.DurationVar(&parsed.serviceTime, "service-time", serviceTime,
-		"time to spend on each message, one at a time, without --print (WORKER_SERVICE_TIME)")
+		"time to spend on each message, as many at a time as concurrency says, one without it; not with --print (WORKER_SERVICE_TIME)")
 	flags.DurationVar(&parsed.gracePeriod, "grace-period", gracePeriod,
 		"time for the messages in hand after SIGTERM; 0 is maxProcessingTime, at least 20s (WORKER_GRACE_PERIOD)")
 	flags.StringVar(&parsed.tallyAddress, "tally", getenv("WORKER_TALLY_ADDR"),
@@ -62,6 +64,12 @@ func parseReplayOptions(args []string, getenv func(string) string, now time.Time
 	}
 	if parsed.serviceTime < 0 {
 		return replayOptions{}, fmt.Errorf("service time %s is negative", parsed.serviceTime)
+	}
+	if from == "kept" && parsed.replay.KeepAs == "" {
+		return replayOptions{}, errors.New("--from=kept needs --group: the name under which offsets were kept")
+	}
+	if parsed.values && !parsed.print {
+		return replayOptions{}, errors.New("--values needs --print")
 	}
 	var errs [3]error
 	parsed.replay.Partitions, errs[0] = parsePartitions(partitions)

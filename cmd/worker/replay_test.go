@@ -42,12 +42,14 @@ func TestParseReplayOptions(t *testing.T) {
 			o.serviceTime, o.gracePeriod, o.tallyAddress = time.Second, 5*time.Second, "host:2"
 		})},
 		"Flags": {reason: "Every option has a flag.",
-			args: "--topic=t --partitions=0,3-5 --group=g --attempts=3 --print --service-time=1s --grace-period=2s --tally=h:1",
+			args: "--topic=t --partitions=0,3-5 --group=g --attempts=3 --print --values --service-time=1s --grace-period=2s --tally=h:1",
 			want: with(func(o *replayOptions) {
 				o.replay.Topic, o.replay.Partitions, o.replay.KeepAs = "t", []int32{0, 3, 4, 5}, "g"
-				o.attempts, o.print, o.serviceTime, o.gracePeriod, o.tallyAddress = 3, true, time.Second, 2*time.Second, "h:1"
+				o.attempts, o.print, o.values, o.serviceTime, o.gracePeriod, o.tallyAddress = 3, true, true, time.Second, 2*time.Second, "h:1"
 			})},
-		"Words":   {reason: "Words are bounds.", args: "--from=kept --to=never", want: with(func(o *replayOptions) { o.replay.From, o.replay.To = worker.AtKept(), worker.Never() })},
+		"Words": {reason: "Words are bounds.", args: "--from=kept --to=never --group=g", want: with(func(o *replayOptions) {
+			o.replay.From, o.replay.To, o.replay.KeepAs = worker.AtKept(), worker.Never(), "g"
+		})},
 		"Offsets": {reason: "Numbers are offsets.", args: "--from=5 --to=10", want: with(func(o *replayOptions) { o.replay.From, o.replay.To = worker.AtOffset(5), worker.AtOffset(10) })},
 		"Times": {reason: "A time has a zone.", args: "--from=2026-01-31T14:00:00Z --to=2026-01-31T14:00:00.5Z", want: with(func(o *replayOptions) {
 			at := time.Date(2026, 1, 31, 14, 0, 0, 0, time.UTC)
@@ -84,6 +86,8 @@ func TestParseReplayOptionsNamesWhatIsWrong(t *testing.T) {
 		"--service-time=-1s":         "negative",
 		"run":                        `"run"`,
 		"--no-such-flag":             "no-such-flag",
+		"--from=kept":                "--from=kept needs --group",
+		"--values":                   "--values needs --print",
 	}
 	for args, want := range cases {
 		if _, err := parseReplayOptions([]string{args}, func(string) string { return "" }, replayNow); err == nil || !strings.Contains(err.Error(), want) {
@@ -94,7 +98,7 @@ func TestParseReplayOptionsNamesWhatIsWrong(t *testing.T) {
 
 func TestPrintedKeys(t *testing.T) {
 	var output bytes.Buffer
-	print := printer(&output)
+	print := printer(&output, false)
 	for _, key := range [][]byte{nil, {}, []byte("k\"ü"), {0xff}} {
 		if err := print(t.Context(), worker.Message{Topic: "t", Partition: 1, Offset: 2, Key: key, Timestamp: replayNow}); err != nil {
 			t.Fatal(err)
@@ -106,6 +110,27 @@ func TestPrintedKeys(t *testing.T) {
 {` + rest + `"k\"ü","timestamp":"2026-01-31T12:00:00Z"}
 {` + rest + `null,"keyBase64":"/w==","timestamp":"2026-01-31T12:00:00Z"}
 `
+	if diff := cmp.Diff(want, output.String()); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// What a dead letter says of itself is in its headers, which are no text where
+// another program wrote them.
+func TestPrintedHeadersAndValues(t *testing.T) {
+	var output bytes.Buffer
+	msg := worker.Message{Topic: "t", Timestamp: replayNow, Value: []byte("v"), Headers: []worker.Header{
+		{Key: []byte(worker.HeaderOffset), Value: []byte("7")}, {Key: []byte("raw"), Value: []byte{0xff}}, {Key: []byte("none")},
+	}}
+	for _, value := range [][]byte{[]byte("v"), {0xfe}, nil} {
+		msg.Value = value
+		if err := printer(&output, true)(t.Context(), msg); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const rest = `{"topic":"t","partition":0,"offset":0,"key":null,"timestamp":"2026-01-31T12:00:00Z","headers":` +
+		`[{"key":"lagrange-offset","value":"7"},{"key":"raw","value":null,"valueBase64":"/w=="},{"key":"none","value":null}],`
+	want := rest + `"value":"v"}` + "\n" + rest + `"value":null,"valueBase64":"/g=="}` + "\n" + rest + `"value":null}` + "\n"
 	if diff := cmp.Diff(want, output.String()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -211,8 +236,9 @@ func TestReplayCommandIsStopped(t *testing.T) {
 func TestReplayCommandFails(t *testing.T) {
 	kafka := newReplayable(t)
 	for args, want := range map[string]string{"--from=99": "from 0 to 20", "--group=demo": "own group", "--from=soon": "soon"} {
-		if output, err := replayCommand(kafka, args).CombinedOutput(); err == nil || !strings.Contains(string(output), want) {
-			t.Errorf("%s: %v, %s; want it to contain %s", args, err, output, want)
+		output, err := replayCommand(kafka, args).CombinedOutput()
+		if err == nil || !strings.Contains(string(output), want) || strings.Contains(string(output), "replay ended") {
+			t.Errorf("%s: %v, %s; want it to contain %s, and no summary of nothing", args, err, output, want)
 		}
 	}
 }

@@ -24,12 +24,14 @@ func (a Amount) Minus(b Amount) Amount {
 // half, a quarter, an eighth: after ten the next one may still have 5 of 10,000,
 // and after that it is fetched once whenever it has nothing in flight.
 //
+// The others never leave more than all: own may be of a later moment than used.
+//
 // With a limit of 10,000, 4,000 in flight of the partition and 1,000 of others
 // the share is (10,000 - 1,000) / 2 = 4,500.
 func (a Amount) Share(used, own Amount) Amount {
 	return Amount{
-		Messages: max(0, a.Messages-(used.Messages-own.Messages)) / 2,
-		Bytes:    max(0, a.Bytes-(used.Bytes-own.Bytes)) / 2,
+		Messages: max(0, a.Messages-max(0, used.Messages-own.Messages)) / 2,
+		Bytes:    max(0, a.Bytes-max(0, used.Bytes-own.Bytes)) / 2,
 	}
 }
 

@@ -14,6 +14,7 @@ func TestShare(t *testing.T) {
 		{"one that is stuck leaves half of the rest", Amount{5_000, 32 << 20}, Amount{}, Amount{2_500, 16 << 20}},
 		{"two have a third each", Amount{6_666, 0}, Amount{3_333, 0}, Amount{3_333, 32 << 20}},
 		{"others are over the limit", Amount{12_000, 70 << 20}, Amount{100, 1 << 20}, Amount{0, 0}},
+		{"more of its own than of all, a moment later", Amount{10, 1 << 20}, Amount{9_000, 60 << 20}, Amount{5_000, 32 << 20}},
 		{"only bytes are short", Amount{10, 60 << 20}, Amount{}, Amount{4_995, 2 << 20}},
 	} {
 		if got := limit.Share(test.used, test.own); got != test.share {

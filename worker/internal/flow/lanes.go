@@ -15,9 +15,10 @@ const NoLane Lane = 0
 //	                             | ^
 //	                             +-+ Again
 type Lanes[T any] struct {
-	known  index[T]
-	ready  ring[*lane[T]]
-	free   []*lane[T]
+	known index[T]
+	ready ring[*lane[T]]
+	free  []*lane[T]
+	// queued is how many items the lanes that are ready have.
 	queued int
 	// spare is the room of the rings in free.
 	spare int
@@ -33,6 +34,7 @@ type Held[T any] struct{ lane *lane[T] }
 
 type lane[T any] struct {
 	name  Lane
+	held  bool
 	items ring[T]
 }
 
@@ -41,7 +43,6 @@ func NewLanes[T any]() *Lanes[T] { return &Lanes[T]{} }
 
 // Add puts an item at the end of its lane.
 func (l *Lanes[T]) Add(name Lane, item T) {
-	l.queued++
 	if name == NoLane {
 		l.create(name, item)
 		return
@@ -49,6 +50,9 @@ func (l *Lanes[T]) Add(name Lane, item T) {
 	found, at := l.known.find(name)
 	if found != nil {
 		found.items.push(item)
+		if !found.held {
+			l.queued++
+		}
 		return
 	}
 	l.known.put(at, l.create(name, item))
@@ -66,6 +70,7 @@ func (l *Lanes[T]) create(name Lane, item T) *lane[T] {
 	created.name = name
 	created.items.push(item)
 	l.ready.push(created)
+	l.queued++
 	return created
 }
 
@@ -82,16 +87,19 @@ func (l *Lanes[T]) Front() (item T, some bool) {
 // Done. There must be a lane that is ready.
 func (l *Lanes[T]) Take(limit int, into []T) ([]T, Held[T]) {
 	served := l.ready.pop()
+	served.held = true
+	l.queued -= served.items.len()
 	for range min(limit, served.items.len()) {
 		into = append(into, served.items.pop())
-		l.queued--
 	}
 	return into, Held[T]{served}
 }
 
 // Done gives a lane back: of what was handed out nothing is in hand any more.
 func (l *Lanes[T]) Done(held Held[T]) {
-	if held.lane.items.len() > 0 {
+	held.lane.held = false
+	if waiting := held.lane.items.len(); waiting > 0 {
+		l.queued += waiting
 		l.ready.push(held.lane)
 		return
 	}
@@ -110,11 +118,11 @@ func (l *Lanes[T]) Again(held Held[T], items []T) {
 	for i := len(items) - 1; i >= 0; i-- {
 		held.lane.items.unpop(items[i])
 	}
-	l.queued += len(items)
 }
 
 // Ready is how many lanes can be served.
 func (l *Lanes[T]) Ready() int { return l.ready.len() }
 
-// Queued is how many items wait, those in lanes that are handed out included.
+// Queued is how many items the lanes have that can be served: those behind what
+// is handed out are not among them.
 func (l *Lanes[T]) Queued() int { return l.queued }

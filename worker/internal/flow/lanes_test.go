@@ -48,7 +48,7 @@ func (n *naiveLanes) done(l *naiveLane) {
 }
 
 func (n *naiveLanes) queued() (items int) {
-	for _, l := range n.lanes {
+	for _, l := range n.turns {
 		items += len(l.items)
 	}
 	return items

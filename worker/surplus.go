@@ -1,0 +1,107 @@
+package worker
+
+import (
+	"github.com/lagrange-operator/lagrange/worker/internal/flow"
+)
+
+// surplus is what was fetched of a partition and may not be handled yet: beside a
+// message that is not finished, what is handled behind it can't be committed,
+// and a crash repeats it. A fetch brings thousands of small messages whatever
+// the partition's share is; they are kept here until there is room for them.
+type surplus struct {
+	tasks  []task
+	lanes  []flow.Lane
+	amount flow.Amount
+}
+
+func (u *surplus) push(tasks []task, lanes []flow.Lane) (held flow.Amount) {
+	for i := range tasks {
+		held = held.Plus(amountOf(&tasks[i]))
+	}
+	u.tasks, u.lanes = append(u.tasks, tasks...), append(u.lanes, lanes...)
+	u.amount = u.amount.Plus(held)
+	return held
+}
+
+// pop takes off what fits beside own, the first one in any case if own is nothing.
+func (u *surplus) pop(own, room flow.Amount) (tasks []task, lanes []flow.Lane, taken flow.Amount) {
+	count := 0
+	for count < len(u.tasks) {
+		more := taken.Plus(amountOf(&u.tasks[count]))
+		if all := own.Plus(more); all.Messages > 1 && all.Exceeds(room) {
+			break
+		}
+		taken = more
+		count++
+	}
+	tasks, lanes = u.tasks[:count:count], u.lanes[:count:count]
+	u.tasks, u.lanes = u.tasks[count:], u.lanes[count:]
+	u.amount = u.amount.Minus(taken)
+	return tasks, lanes, taken
+}
+
+func amountOf(t *task) flow.Amount {
+	return flow.Amount{Messages: 1, Bytes: int64(sizeIn(t.record))}
+}
+
+// hand gives what was taken to the pool, as much as may be handled now.
+func (s *session) hand(c *claim, tasks []task, lanes []flow.Lane) {
+	if s.config.Ordering == OrderByPartition && !c.transactional {
+		s.pool.add(tasks, lanes) // nothing is handled behind an unfinished one
+		return
+	}
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if own := c.handed(); len(c.surplus.tasks) == 0 && !own.Exceeds(s.room(own)) {
+		s.pool.add(tasks, lanes)
+		return
+	}
+	s.surplus.add(c.surplus.push(tasks, lanes))
+	s.handSurplus(c)
+}
+
+// handOn gives the pool what there is room for by now, in pieces: each takes
+// the pool's lock.
+func (s *session) handOn(c *claim) {
+	if len(c.surplus.tasks) == 0 || c.draining.Load() {
+		return
+	}
+	own := c.handed()
+	room := s.room(own)
+	low := flow.Amount{Messages: room.Messages - min(room.Messages/2, feedAtOnce), Bytes: room.Bytes / 2}
+	if own.Messages == 0 || !own.Exceeds(low) {
+		s.handSurplus(c)
+	}
+}
+
+func (s *session) handSurplus(c *claim) {
+	own := c.handed()
+	tasks, lanes, taken := c.surplus.pop(own, s.room(own))
+	s.surplus.remove(taken)
+	s.pool.add(tasks, lanes)
+	clear(tasks) // the messages can go
+}
+
+// handed is what the pool was given and can't be committed yet.
+func (c *claim) handed() flow.Amount { return c.amount().Minus(c.surplus.amount) }
+
+// room is how much may be that of a claim that has own of it: its share of the
+// limit, as if nobody had a surplus, and at least enough to keep the hands busy.
+// With 12 partitions and the limit of 10,000 each has 769.
+func (s *session) room(own flow.Amount) flow.Amount {
+	room := s.limits().Share(s.inFlight.amount().Minus(s.surplus.amount()), own)
+	busy := 2 * s.pool.hands
+	if s.pool.batches {
+		busy = 2 * s.pool.most
+	}
+	room.Messages = max(room.Messages, int64(min(busy, s.config.MaxInFlight)))
+	return room
+}
+
+// dropSurplus leaves what was not handed to the pool to the partition's next owner.
+func (s *session) dropSurplus(c *claim) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	s.surplus.remove(c.surplus.amount)
+	c.surplus = surplus{}
+}
