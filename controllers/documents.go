@@ -114,17 +114,18 @@ func (d documents) load(ctx context.Context, namespace string, configMaps []stri
 	var all bytes.Buffer
 	for _, name := range configMaps {
 		var configMap corev1.ConfigMap
-		if err := d.live.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &configMap); err != nil {
+		err := d.live.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &configMap)
+		switch {
+		case apierrors.IsNotFound(err):
+			return fmt.Errorf("read ConfigMap %q: %w: it does not exist", name, errLost)
+		case err != nil:
 			return fmt.Errorf("read ConfigMap %q: %w", name, err)
 		}
 		all.Write(configMap.BinaryData[documentKey])
 	}
 	content, err := unpacked(&all)
-	if err != nil {
-		return fmt.Errorf("read ConfigMaps %q: %w", configMaps, err)
-	}
-	if of := sha256.Sum256(content); hex.EncodeToString(of[:]) != sum {
-		return fmt.Errorf("read ConfigMaps %q: %w", configMaps, errAltered)
+	if of := sha256.Sum256(content); err != nil || hex.EncodeToString(of[:]) != sum {
+		return fmt.Errorf("read ConfigMaps %q: %w", configMaps, errLost)
 	}
 	if err := json.Unmarshal(content, rows); err != nil {
 		return fmt.Errorf("read ConfigMaps %q: %w", configMaps, err)
@@ -132,8 +133,16 @@ func (d documents) load(ctx context.Context, namespace string, configMaps []stri
 	return nil
 }
 
-// errAltered: a table is not what was stored.
-var errAltered = errors.New("their content is not what was stored there")
+// errLost: a table is not, or not as it was stored, in its ConfigMaps.
+var errLost = errors.New("a table is not as it was stored")
+
+// tablesLost is the trouble of a table that is lost, nil for any other error.
+func tablesLost(err error) *trouble {
+	if !errors.Is(err, errLost) {
+		return nil
+	}
+	return &trouble{v1alpha1.ReasonTablesLost, err.Error(), true}
+}
 
 func unpacked(packed io.Reader) ([]byte, error) {
 	reader, err := gzip.NewReader(packed)

@@ -49,7 +49,11 @@ func (r *KafkaConsumerGroupReconciler) apply(ctx context.Context, group *v1alpha
 		}
 		return done
 	}
-	configMap, err := renderConfigMap(group, seen.connection.resolved)
+	err := r.adopt(ctx, group, d.reset.adopts)
+	var configMap *corev1.ConfigMap
+	if err == nil {
+		configMap, err = renderConfigMap(group, seen.connection.resolved)
+	}
 	if err == nil {
 		err = r.ensureConfigMap(ctx, configMap, seen)
 	}

@@ -64,10 +64,10 @@ func perReplica(seen groupSnapshot, consumed lag.Rate) float64 {
 		}
 		workers++
 	}
-	if workers == 0 || !consumed.Known {
+	if workers == 0 {
 		return 0
 	}
-	return consumed.PerSecond / float64(workers)
+	return consumed.PerSecond / float64(workers) // 0 while the rate is not known
 }
 
 // scale tells the scaler what the resets change: no workers, or those of before

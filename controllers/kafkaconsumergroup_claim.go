@@ -25,7 +25,7 @@ func (r *KafkaConsumerGroupReconciler) observeResets(ctx context.Context, group 
 	if err != nil {
 		return err
 	}
-	seen.resets = resetSeen{active: status.ActiveReset, catchUp: status.CatchUp}
+	seen.resets = resetSeen{active: status.ActiveReset, catchUp: status.CatchUp, unfinished: status.UnfinishedReset}
 	if active := status.ActiveReset; active != nil {
 		if seen.resets.holder, err = r.holderOf(ctx, group, *active, list.Items); err != nil {
 			return err
@@ -59,6 +59,7 @@ func (r *KafkaConsumerGroupReconciler) claimNow(
 	}
 	if live.UID == group.UID {
 		status.ActiveReset, status.CatchUp = live.Status.ActiveReset, live.Status.CatchUp
+		status.UnfinishedReset = live.Status.UnfinishedReset
 	}
 	return status, nil
 }

@@ -172,6 +172,9 @@ func (r *KafkaConsumerGroupReconciler) stalled(s *v1alpha1.KafkaConsumerGroupSta
 	case seen.connection.outdated:
 		return verdict{yes, seen.connection.problem.reason, seen.connection.problem.message + "; the workers go on with the connection of before"}
 	}
+	if v, is := unfinishedVerdict(s); is {
+		return v
+	}
 	if v, is := r.unattended(s, seen.now); is {
 		return v
 	}
@@ -264,6 +267,8 @@ func (r *KafkaConsumerGroupReconciler) ready(s *v1alpha1.KafkaConsumerGroupStatu
 	switch {
 	case stalled.status == yes:
 		return verdict{no, stalled.reason, stalled.message}
+	case s.ActiveReset != nil && s.SettledReplicas != nil:
+		return verdict{yes, v1alpha1.ReasonResetInProgress, fmt.Sprintf("the workers are stopped for KafkaOffsetReset %q, and start again when it has ended", s.ActiveReset.Name)}
 	case s.SettledReplicas == nil && d.held != nil:
 		return verdict{no, d.held.reason, "there are no workers yet: " + d.held.message}
 	case s.SettledReplicas == nil:

@@ -3,6 +3,7 @@ package controllers
 import (
 	"cmp"
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 
@@ -37,6 +38,8 @@ type resetSeen struct {
 	next *v1alpha1.KafkaOffsetReset
 	// catchUp is the backlog of the last reset, by the group's status.
 	catchUp *v1alpha1.CatchUpStatus
+	// unfinished is a reset that went in the middle of its commits, by the group's status.
+	unfinished *v1alpha1.UnfinishedReset
 }
 
 // resetDecision is who has the group after this reconcile. What changes in it is
@@ -54,6 +57,11 @@ type resetDecision struct {
 	record *v1alpha1.ResetRecord
 	// catchUp is the backlog that has a time of its own, nil for none.
 	catchUp *v1alpha1.CatchUpStatus
+	// unfinished is a reset that went in the middle of its commits: there are no
+	// workers until another one has written what it was writing. nil for none.
+	unfinished *v1alpha1.UnfinishedReset
+	// adopts are the ConfigMaps that the group takes over from it.
+	adopts []string
 }
 
 // needsGroup: the reset may still write, or has not said anything yet.
@@ -66,7 +74,7 @@ func needsGroup(reset *v1alpha1.KafkaOffsetReset) bool {
 // the group's status had the group before the status was lost, as by a restore.
 func wantsGroup(reset *v1alpha1.KafkaOffsetReset) bool {
 	s := reset.Status
-	return s.Approval != nil && (s.Phase.HoldsWorkers() || (s.Phase == v1alpha1.PhaseApproved && reset.DeletionTimestamp.IsZero()))
+	return s.Approval != nil && !s.HandOver && (s.Phase.HoldsWorkers() || (s.Phase == v1alpha1.PhaseApproved && reset.DeletionTimestamp.IsZero()))
 }
 
 // firstInTurn is the first of those that want the group: one that had it already,
@@ -92,17 +100,23 @@ func inTurn(a, b *v1alpha1.KafkaOffsetReset) int {
 }
 
 // held: a reset has the group, and still needs it.
-func (s resetSeen) held() bool { return s.active != nil && s.holder != nil && needsGroup(s.holder) }
+func (s resetSeen) held() bool {
+	return s.active != nil && s.holder != nil && needsGroup(s.holder) && !s.holder.Status.HandOver
+}
 
 // decideReset says who has the group. Nobody is given it while nothing can be
 // applied; present is how many workers are asked for now.
 func decideReset(s resetSeen, present int32, canApply bool, now time.Time) resetDecision {
 	if s.held() {
 		active := *s.active
-		active.Stopped = s.stopped
-		return resetDecision{stops: active.Name, active: &active}
+		active.Stopped, active.Writing = s.stopped, active.Writing || isWriting(s.holder)
+		return resetDecision{stops: active.Name, active: &active, unfinished: s.unfinished}
 	}
 	d := resetDecision{released: s.active}
+	d.unfinished, d.adopts = unfinishedAfter(s, now)
+	if d.unfinished != nil {
+		d.stops = d.unfinished.Name
+	}
 	if s.active != nil {
 		d.record = recordOf(*s.active, s.holder, now)
 	}
@@ -116,7 +130,7 @@ func decideReset(s resetSeen, present int32, canApply bool, now time.Time) reset
 	if s.active != nil { // from one to the next without workers in between
 		d.active.Replicas = max(s.active.Replicas, present)
 	}
-	if s.active != nil || s.next.Status.Phase.HoldsWorkers() {
+	if s.active != nil || s.next.Status.Phase.HoldsWorkers() || d.unfinished != nil {
 		d.stops = d.active.Name
 	}
 	return d
@@ -134,6 +148,7 @@ func (d resetDecision) countBefore(replicas int32) {
 func recordOf(active v1alpha1.ActiveReset, reset *v1alpha1.KafkaOffsetReset, now time.Time) *v1alpha1.ResetRecord {
 	record := &v1alpha1.ResetRecord{
 		Name: active.Name, UID: active.UID, SpecHash: active.SpecHash, Outcome: v1alpha1.PhaseFailed, At: metav1.NewTime(now),
+		Committed: active.Writing,
 	}
 	if reset == nil {
 		return record
@@ -157,9 +172,9 @@ func recordOf(active v1alpha1.ActiveReset, reset *v1alpha1.KafkaOffsetReset, now
 func setResets(s *v1alpha1.KafkaConsumerGroupStatus, seen groupSnapshot, d decision, done applyResult) {
 	inForce := d.blocked == nil && d.held == nil && done.invalid == nil && !done.failed
 	neverStopped := d.reset.released != nil && done.replicas > 0
-	s.ActiveReset, s.CatchUp = seen.resets.active, seen.resets.catchUp
+	s.ActiveReset, s.CatchUp, s.UnfinishedReset = seen.resets.active, seen.resets.catchUp, seen.resets.unfinished
 	if seen.resets.held() || inForce || neverStopped {
-		s.ActiveReset, s.CatchUp = d.reset.active, d.reset.catchUp
+		s.ActiveReset, s.CatchUp, s.UnfinishedReset = d.reset.active, d.reset.catchUp, d.reset.unfinished
 		s.Resets = remembered(s.Resets, d.reset.record)
 	}
 }
@@ -176,7 +191,7 @@ func remembered(records []v1alpha1.ResetRecord, record *v1alpha1.ResetRecord) []
 
 // changes tells whether the decision says anything that the status doesn't.
 func (d resetDecision) changes(s v1alpha1.KafkaConsumerGroupStatus) bool {
-	return d.granted || d.released != nil || !sameActive(d.active, s.ActiveReset)
+	return d.granted || d.released != nil || !sameActive(d.active, s.ActiveReset) || !reflect.DeepEqual(d.unfinished, s.UnfinishedReset)
 }
 
 // recheckAfter: the workers of a group that was granted are stopped at once.

@@ -18,12 +18,13 @@ func (r *KafkaOffsetResetReconciler) awaitApproval(ctx context.Context, t *reset
 	switch {
 	case spec.Cancel:
 		t.finish(v1alpha1.PhaseCancelled, v1alpha1.ReasonCancelled, "cancelled before it was approved")
+		return r.finished(ctx, t)
 	case t.reset.Annotations[replanAnnotation] == strconv.Itoa(int(plan.Revision)):
 		return r.makePlan(ctx, t)
 	case spec.Approval == v1alpha1.ApprovalAutomatic, spec.Approved == plan.Hash:
 		t.status.Approval = &v1alpha1.ResetApproval{Hash: plan.Hash, At: metav1.NewMicroTime(t.now)}
 		t.enter(v1alpha1.PhaseApproved, 0, "approved; waits for its turn")
-		return r.awaitTurn(ctx, t)
+		return time.Nanosecond, nil
 	case spec.Approved != "":
 		t.waits(&trouble{v1alpha1.ReasonApprovalMismatch, fmt.Sprintf(
 			"spec.approved is %q, and the hash of the plan is %q: read the plan, and approve that one", spec.Approved, plan.Hash), false})
@@ -39,7 +40,7 @@ func (r *KafkaOffsetResetReconciler) awaitTurn(ctx context.Context, t *resetTurn
 		return 0, err
 	case t.reset.Spec.Cancel && !t.hasGroup():
 		t.finish(v1alpha1.PhaseCancelled, v1alpha1.ReasonCancelled, "cancelled before its turn came")
-		return 0, nil
+		return r.finished(ctx, t)
 	case t.reset.Spec.Cancel:
 		t.end(v1alpha1.PhaseCancelled, v1alpha1.ReasonCancelled, "cancelled before anything was done")
 		return r.resume(ctx, t)

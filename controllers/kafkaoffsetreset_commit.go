@@ -7,6 +7,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
 	"github.com/lagrange-operator/lagrange/internal/kafka"
@@ -22,11 +23,17 @@ const minLimit = 16 << 10
 // not known, as after a crash, is read back first, and made again only where it
 // was not done: nothing else writes while the group is drained.
 func (r *KafkaOffsetResetReconciler) commit(ctx context.Context, t *resetTurn) (time.Duration, error) {
-	writes, err := r.documents().offsetsOf(ctx, t.reset.Namespace, t.status.Intent.Offsets)
+	writes, why, err := r.writesOf(ctx, t)
 	if err != nil {
 		return 0, err
 	}
-	if why := t.reachable(); why != nil {
+	if why == nil {
+		why = t.reachable()
+	}
+	if why == nil && !t.mayWrite() {
+		why = &trouble{v1alpha1.ReasonInProgress, "the group's controller has not noted yet that offsets are going to change", false}
+	}
+	if why != nil {
 		t.waits(why)
 		return t.retryKafka(), nil
 	}
@@ -34,7 +41,7 @@ func (r *KafkaOffsetResetReconciler) commit(ctx context.Context, t *resetTurn) (
 	t.status.Intent.Requests = int32(len(requests))
 	if begun := t.status.Intent.Begun; begun > 0 {
 		if err := r.goOn(ctx, t, requests[begun-1]); err != nil {
-			return r.notCommitted(ctx, t, err)
+			return r.notCommitted(ctx, t, requests[begun-1], err)
 		}
 	}
 	for _, request := range requests[t.status.Intent.Begun:] {
@@ -43,21 +50,37 @@ func (r *KafkaOffsetResetReconciler) commit(ctx context.Context, t *resetTurn) (
 			return 0, err
 		}
 		if err := r.send(ctx, t, request); err != nil {
-			return r.notCommitted(ctx, t, err)
+			return r.notCommitted(ctx, t, request, err)
 		}
 	}
 	t.memory.uncertain = 0
 	t.status.Intent.CommittedAt = &metav1.MicroTime{Time: r.Clock.Now()}
+	r.Samples.Refresh(client.ObjectKeyFromObject(t.group).String()) // its lag is another now
 	t.enter(v1alpha1.PhaseVerifying, 0, "the offsets are committed, and are being read back")
 	return time.Nanosecond, nil
 }
 
-// goOn makes sure that a request that was begun is done.
+// mayWrite: the group's status says that offsets are changing, so that its
+// controller starts no worker should this reset be removed by force.
+func (t *resetTurn) mayWrite() bool { return t.hasGroup() && t.group.Status.ActiveReset.Writing }
+
+// writesOf is what is intended.
+func (r *KafkaOffsetResetReconciler) writesOf(ctx context.Context, t *resetTurn) ([]v1alpha1.SavedOffset, *trouble, error) {
+	writes, err := r.documents().offsetsOf(ctx, t.reset.Namespace, t.status.Intent.Offsets)
+	if lost := tablesLost(err); lost != nil {
+		return nil, lost, nil
+	}
+	return writes, nil, err
+}
+
+// goOn makes sure that a request that was begun is done. What is lost since is
+// left out: no broker takes a commit for it.
 func (r *KafkaOffsetResetReconciler) goOn(ctx context.Context, t *resetTurn, request []v1alpha1.SavedOffset) error {
 	survey, why := r.survey(ctx, t, t.question())
 	if why != nil {
 		return troubled{why}
 	}
+	_, request = resetplan.Lost(request, survey)
 	if len(resetplan.Overwritten(request, survey)) == 0 {
 		return nil
 	}
@@ -96,13 +119,13 @@ func (t troubled) Error() string { return t.message }
 // done. Where the broker has refused the very first request, nothing of the plan
 // is written, and the reset can fail. Otherwise it goes on until all is written:
 // the workers must not see one half of it.
-func (r *KafkaOffsetResetReconciler) notCommitted(ctx context.Context, t *resetTurn, err error) (time.Duration, error) {
+func (r *KafkaOffsetResetReconciler) notCommitted(ctx context.Context, t *resetTurn, request []v1alpha1.SavedOffset, err error) (time.Duration, error) {
 	intent, why := t.status.Intent, troubled{}
 	untouched := intent.Begun == 1 && intent.Rounds == 1
 	switch {
 	case errors.As(err, &why):
 		t.waits(why.trouble)
-	case errors.Is(err, kafka.ErrTooLarge):
+	case errors.Is(err, kafka.ErrTooLarge) && intent.Limit > minLimit:
 		return t.smaller(err), nil
 	case errors.Is(err, kafka.ErrUncertain):
 		if t.memory.uncertain++; t.memory.uncertain > 1 {
@@ -110,15 +133,34 @@ func (r *KafkaOffsetResetReconciler) notCommitted(ctx context.Context, t *resetT
 		}
 		t.waits(t.kafkaFailed(err))
 	case errors.Is(err, kafka.ErrGroupNotEmpty):
-		return r.joined(ctx, t, untouched)
-	case untouched && (errors.Is(err, kafka.ErrUnauthorized) || errors.Is(err, kafka.ErrRejected)):
+		return r.joined(ctx, t, untouched && r.notWritten(ctx, t, request))
+	case untouched && refusedReason(err) != "":
 		t.untouched()
-		t.end(v1alpha1.PhaseFailed, v1alpha1.ReasonNotPermitted, "Kafka refused the commit, and nothing was committed: "+err.Error())
+		t.end(v1alpha1.PhaseFailed, refusedReason(err), "Kafka refused the commit, and nothing was committed: "+err.Error())
 		return r.resume(ctx, t)
 	default:
 		t.waits(t.kafkaFailed(err))
 	}
 	return t.retryKafka(), nil
+}
+
+// refusedReason is why the broker will not take the request at another time either,
+// empty where it may.
+func refusedReason(err error) string {
+	switch {
+	case errors.Is(err, kafka.ErrUnauthorized), errors.Is(err, kafka.ErrRejected):
+		return v1alpha1.ReasonNotPermitted
+	case errors.Is(err, kafka.ErrTooLarge):
+		return v1alpha1.ReasonTooLarge
+	}
+	return ""
+}
+
+// notWritten: nothing of the request is there. One that was given up for lost may
+// have been done after it was read back for the last time.
+func (r *KafkaOffsetResetReconciler) notWritten(ctx context.Context, t *resetTurn, request []v1alpha1.SavedOffset) bool {
+	survey, why := r.survey(ctx, t, t.question())
+	return why == nil && !anyWritten(request, survey)
 }
 
 // smaller goes on with requests of half the size. A broker that can't store one

@@ -62,15 +62,23 @@ func (r *KafkaOffsetResetReconciler) stopped(t *resetTurn) bool {
 	case t.reset.Spec.Cancel:
 		t.end(v1alpha1.PhaseCancelled, v1alpha1.ReasonCancelled, "cancelled before anything was committed")
 	case t.overdue():
-		message := fmt.Sprintf("the workers had not left the group after %s, and nothing was committed", t.reset.Spec.DrainTimeout.Duration)
-		if d := t.status.Draining; d != nil && len(d.WaitingFor) > 0 {
-			message += "; still there: " + firstFew(d.WaitingFor)
-		}
-		t.end(v1alpha1.PhaseFailed, v1alpha1.ReasonDrainTimeout, message)
+		t.end(v1alpha1.PhaseFailed, v1alpha1.ReasonDrainTimeout, t.tooLate())
 	default:
 		return false
 	}
 	return true
+}
+
+// tooLate says what was still waited for when the time to drain was over.
+func (t *resetTurn) tooLate() string {
+	timeout, d := t.reset.Spec.DrainTimeout.Duration, t.status.Draining
+	switch {
+	case t.status.Phase == v1alpha1.PhaseRechecking:
+		return fmt.Sprintf("the plan could not be held against what is committed within %s, and nothing was committed: %s", timeout, t.status.Message)
+	case d != nil && len(d.WaitingFor) > 0:
+		return fmt.Sprintf("the workers had not left the group after %s, and nothing was committed; still there: %s", timeout, firstFew(d.WaitingFor))
+	}
+	return fmt.Sprintf("the workers had not left the group after %s, and nothing was committed: %s", timeout, t.status.Message)
 }
 
 // membersOf are the group's members. Static ones stay in the group when their
@@ -110,7 +118,7 @@ func (t *resetTurn) note(pods []corev1.Pod, members []kafka.Member) {
 	d.WaitingFor = nil
 	if len(pods) > 0 || !t.group.Status.ActiveReset.Stopped {
 		d.PodsGoneSince = nil
-	} else if d.PodsGoneSince == nil {
+	} else if t.unset(d.PodsGoneSince) {
 		d.PodsGoneSince = &metav1.MicroTime{Time: t.now}
 	}
 	if !t.group.Status.ActiveReset.Stopped && len(pods) == 0 {
@@ -126,9 +134,15 @@ func (t *resetTurn) note(pods []corev1.Pod, members []kafka.Member) {
 	d.WaitingFor = d.WaitingFor[:min(len(d.WaitingFor), maxNamed)]
 	if !quiet {
 		d.EmptySince = nil
-	} else if d.EmptySince == nil {
+	} else if t.unset(d.EmptySince) {
 		d.EmptySince = &metav1.MicroTime{Time: t.now}
 	}
+}
+
+// unset: nothing was noted, or at a time that has not come: the clock was set back,
+// and waiting begins anew.
+func (t *resetTurn) unset(noted *metav1.MicroTime) bool {
+	return noted == nil || t.now.Before(noted.Time)
 }
 
 func podWords(pod *corev1.Pod) string {

@@ -27,16 +27,32 @@ func (r *KafkaOffsetResetReconciler) leave(ctx context.Context, t *resetTurn) (d
 	writing := t.status.Phase == v1alpha1.PhaseCommitting || t.status.Phase == v1alpha1.PhaseVerifying
 	switch {
 	case writing && !groupGoes && t.now.Sub(deleted.Time) >= leaveWithin:
-		r.emit(t.reset, groupEvent{corev1.EventTypeWarning, "OffsetResetAbandoned", "Delete", fmt.Sprintf(
-			"deleted while offsets were being committed, which could not be completed within %s: the offsets of group %q may be a mixture of before and after (%s)",
-			leaveWithin, t.status.Plan.GroupID, t.status.Message)})
-		return true, r.release(ctx, t)
+		return r.handOver(ctx, t)
 	case groupGoes, t.status.Phase.Finished(), !t.status.Phase.HoldsWorkers() && t.status.Phase != v1alpha1.PhaseResuming:
 		return true, r.release(ctx, t)
 	case t.status.Phase == v1alpha1.PhaseDraining, t.status.Phase == v1alpha1.PhaseRechecking:
 		t.end(v1alpha1.PhaseCancelled, v1alpha1.ReasonCancelled, "deleted before anything was committed")
 	}
 	return false, nil
+}
+
+// handOver leaves what is not complete to the group's status, and lets the object
+// go when that is done.
+func (r *KafkaOffsetResetReconciler) handOver(ctx context.Context, t *resetTurn) (done bool, err error) {
+	if left := t.group.Status.UnfinishedReset; left != nil && left.UID == t.reset.UID {
+		return true, r.release(ctx, t)
+	}
+	if t.status.HandOver {
+		return true, nil // the group's controller has not seen it yet
+	}
+	t.status.HandOver = true
+	if err := r.write(ctx, t); err != nil {
+		return true, err
+	}
+	r.emit(t.reset, groupEvent{corev1.EventTypeWarning, v1alpha1.ReasonOffsetResetUnfinished, "Delete", fmt.Sprintf(
+		"deleted while offsets were being committed, which could not be completed within %s: the group stays without workers until another reset has written them (%s)",
+		leaveWithin, t.status.Message)})
+	return true, nil
 }
 
 // hold keeps the object from going before it has given the group back.

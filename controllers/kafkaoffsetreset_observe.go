@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -156,14 +157,15 @@ func (t *resetTurn) retryKafka() time.Duration {
 	return time.Second << min(max(t.memory.failures-1, 0), 3)
 }
 
-// pods are the group's pods as the API server has them, those on their way out too.
+// pods are the group's pods that may be working as the API server has them, those
+// on their way out too.
 func (r *KafkaOffsetResetReconciler) pods(ctx context.Context, group *v1alpha1.KafkaConsumerGroup) ([]corev1.Pod, error) {
 	var pods corev1.PodList
 	err := r.Live.List(ctx, &pods, client.InNamespace(group.Namespace), client.MatchingLabels(selectorLabels(group)))
 	if err != nil {
 		return nil, fmt.Errorf("list the pods of %q: %w", client.ObjectKeyFromObject(group), err)
 	}
-	return pods.Items, nil
+	return slices.DeleteFunc(pods.Items, func(p corev1.Pod) bool { return hasEnded(&p) }), nil
 }
 
 // hasGroup tells whether the group is this reset's now.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -23,14 +24,17 @@ func (r *KafkaOffsetResetReconciler) plan(ctx context.Context, t *resetTurn) (ti
 	t.status.SpecHash = resetplan.SpecHash(t.reset.Spec)
 	if t.reset.Spec.Cancel {
 		t.finish(v1alpha1.PhaseCancelled, v1alpha1.ReasonCancelled, "cancelled before there was a plan")
-		return 0, nil
+		return r.finished(ctx, t)
 	}
 	if ran := t.ranBefore(); ran != nil {
 		t.finish(v1alpha1.PhaseAlreadyRun, v1alpha1.ReasonAlreadyRun, fmt.Sprintf(
 			"a reset of this name and spec has run before (%s, %s): nothing was done; to run it again give it another name", ran.Outcome, ran.At.UTC().Format(time.RFC3339)))
-		return 0, nil
+		return r.finished(ctx, t)
 	}
 	why, err := r.unplannable(ctx, t)
+	if why == nil && err == nil && t.group.Status.ActiveReset != nil {
+		why = t.turnOf() // what it moves would be in the plan
+	}
 	if why != nil || err != nil {
 		return r.notPlanned(t, why), err
 	}
@@ -73,13 +77,14 @@ func (r *KafkaOffsetResetReconciler) makePlan(ctx context.Context, t *resetTurn)
 	if why != nil || err != nil {
 		return r.notPlanned(t, why), err
 	}
-	revision := t.nextRevision()
-	t.status.Plan = nil
+	before, revision := t.status.Plan, t.nextRevision()
+	t.status.Plan = nil // whose time and cluster are not meant any more
 	at := resetplan.TimeOf(t.reset.Spec, t.now)
 	q := t.question()
 	q.At = at
 	survey, why := r.survey(ctx, t, q)
 	if why != nil {
+		t.status.Plan = before // and with it the count of revisions
 		return r.notPlanned(t, why), nil
 	}
 	plan, rows, problems := resetplan.Make(resetplan.Request{
@@ -89,6 +94,11 @@ func (r *KafkaOffsetResetReconciler) makePlan(ctx context.Context, t *resetTurn)
 	if len(problems) > 0 && problems[0].Reason == v1alpha1.ReasonGroupNotSupported {
 		return r.notPlanned(t, &trouble{problems[0].Reason, problems[0].Message, true}), nil // it may come to be
 	}
+	uncovered, err := r.uncovered(ctx, t, rows, survey)
+	if err != nil {
+		return 0, err
+	}
+	problems = append(problems, uncovered...)
 	return r.storePlan(ctx, t, plan, rows, problems)
 }
 
@@ -107,18 +117,26 @@ func (r *KafkaOffsetResetReconciler) storePlan(
 	plan.Rows, err = r.documents().keepRows(ctx, t.reset, fmt.Sprintf("plan-%d", plan.Revision), rows)
 	if errors.Is(err, errDocumentTooLarge) {
 		t.finish(v1alpha1.PhaseFailed, v1alpha1.ReasonTooLarge, err.Error())
-		return 0, nil
+		return r.finished(ctx, t)
 	}
 	if err != nil {
 		return 0, err
 	}
 	t.status.Plan = &plan
 	if len(problems) > 0 {
-		t.finish(v1alpha1.PhaseFailed, problems[0].Reason, "the plan is refused: "+problems[0].Message)
-		return 0, nil
+		t.finish(v1alpha1.PhaseFailed, problems[0].Reason, "the plan is refused: "+messagesOf(problems))
+		return r.finished(ctx, t)
 	}
 	t.enter(v1alpha1.PhasePlanned, 0, planWords(plan)+fmt.Sprintf("; to run it set spec.approved to %q", plan.Hash))
 	return r.awaitApproval(ctx, t)
+}
+
+func messagesOf(problems []resetplan.Problem) string {
+	var messages []string
+	for _, p := range problems {
+		messages = append(messages, p.Message)
+	}
+	return strings.Join(messages, "; ")
 }
 
 // planWords is the plan in half a sentence.
@@ -148,7 +166,7 @@ func (r *KafkaOffsetResetReconciler) rollbackOf(ctx context.Context, t *resetTur
 	err := r.Live.Get(ctx, client.ObjectKey{Namespace: t.reset.Namespace, Name: name}, &earlier)
 	switch {
 	case apierrors.IsNotFound(err):
-		return nil, missing("does not exist"), nil
+		return r.leftBy(ctx, t, name, missing)
 	case err != nil:
 		return nil, nil, fmt.Errorf("get KafkaOffsetReset %q: %w", name, err)
 	case earlier.Spec.GroupRef != t.reset.Spec.GroupRef:
@@ -159,6 +177,9 @@ func (r *KafkaOffsetResetReconciler) rollbackOf(ctx context.Context, t *resetTur
 		return nil, missing("was on another Kafka cluster"), nil
 	}
 	snapshot, err := r.documents().offsetsOf(ctx, t.reset.Namespace, *earlier.Status.Snapshot)
+	if errors.Is(err, errLost) {
+		return nil, missing("has lost what it recorded: " + err.Error()), nil
+	}
 	return snapshot, nil, err
 }
 

@@ -56,6 +56,9 @@ func (t *resetTurn) surveyable(ctx context.Context, r *KafkaOffsetResetReconcile
 // held is the plan against the survey.
 func (r *KafkaOffsetResetReconciler) held(ctx context.Context, t *resetTurn, survey kafka.Survey) (resetplan.Drained, []resetplan.Problem, error) {
 	rows, err := r.documents().rowsOf(ctx, t.reset.Namespace, t.status.Plan.Rows)
+	if lost := tablesLost(err); lost != nil {
+		return resetplan.Drained{}, []resetplan.Problem{{Reason: lost.reason, Message: lost.message}}, nil
+	}
 	if err != nil {
 		return resetplan.Drained{}, nil, err
 	}

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -74,8 +75,11 @@ func (r *KafkaOffsetResetReconciler) finished(ctx context.Context, t *resetTurn)
 		wait = replayLook
 	}
 	ttl := t.reset.Spec.TTLAfterFinished
-	if ttl == nil || t.isNewestCommitted() {
+	if ttl == nil {
 		return wait, nil
+	}
+	if t.isNewestCommitted() {
+		return earlier(wait, ttl.Duration), nil // another reset may be the newest then
 	}
 	left := ttl.Duration - t.now.Sub(t.status.FinishedAt.Time)
 	if left > 0 {
@@ -117,7 +121,11 @@ func (r *KafkaOffsetResetReconciler) remove(ctx context.Context, t *resetTurn) e
 // again. It ends with the next reset of the group.
 func (r *KafkaOffsetResetReconciler) noteReplay(ctx context.Context, t *resetTurn) error {
 	done := t.status.Replay != nil && t.status.Replay.Remaining == 0
-	if t.status.Phase != v1alpha1.PhaseSucceeded || t.status.Intent == nil || t.group == nil || done || !t.isNewestCommitted() {
+	if t.status.Phase != v1alpha1.PhaseSucceeded || t.status.Intent == nil || t.group == nil || done {
+		return nil
+	}
+	if !t.isNewestCommitted() {
+		t.status.Replay = nil // another reset moved the offsets since
 		return nil
 	}
 	sample, sampled := r.Samples.Latest(client.ObjectKeyFromObject(t.group).String())
@@ -125,10 +133,13 @@ func (r *KafkaOffsetResetReconciler) noteReplay(ctx context.Context, t *resetTur
 		return nil
 	}
 	snapshot, err := r.documents().offsetsOf(ctx, t.reset.Namespace, *t.status.Snapshot)
-	if err != nil {
-		return err
+	var writes []v1alpha1.SavedOffset
+	if err == nil {
+		writes, err = r.documents().offsetsOf(ctx, t.reset.Namespace, t.status.Intent.Offsets)
 	}
-	writes, err := r.documents().offsetsOf(ctx, t.reset.Namespace, t.status.Intent.Offsets)
+	if errors.Is(err, errLost) {
+		return nil // there is no progress to tell
+	}
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
 )
@@ -39,7 +40,7 @@ func (r *KafkaOffsetResetReconciler) write(ctx context.Context, t *resetTurn) er
 	t.reset, t.status = next, *next.Status.DeepCopy()
 	for _, e := range resetEvents(before, next.Status) {
 		r.emit(next, e)
-		e.log(ctx)
+		log.FromContext(ctx).Info(e.note, "reason", e.reason)
 	}
 	return nil
 }

@@ -3,11 +3,13 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
+	"github.com/lagrange-operator/lagrange/internal/kafka"
 	"github.com/lagrange-operator/lagrange/internal/resetplan"
 )
 
@@ -23,21 +25,25 @@ const (
 // verify reads back what was committed, and again after verifyFor: who writes
 // without being a member is not held back by the broker's fence.
 func (r *KafkaOffsetResetReconciler) verify(ctx context.Context, t *resetTurn) (time.Duration, error) {
-	writes, err := r.documents().offsetsOf(ctx, t.reset.Namespace, t.status.Intent.Offsets)
+	writes, why, err := r.writesOf(ctx, t)
 	if err != nil {
 		return 0, err
 	}
-	survey, why := t.surveyable(ctx, r)
+	var survey kafka.Survey
+	if why == nil {
+		survey, why = t.surveyable(ctx, r)
+	}
 	if why != nil {
 		t.waits(why)
 		return t.retryKafka(), nil
 	}
-	if overwritten := resetplan.Overwritten(writes, survey); len(overwritten) > 0 {
+	lost, kept := resetplan.Lost(writes, survey)
+	if overwritten := resetplan.Overwritten(kept, survey); len(overwritten) > 0 {
 		return r.again(ctx, t, overwritten)
 	}
 	intent := t.status.Intent
 	intent.Overwritten = nil
-	if intent.VerifiedAt == nil {
+	if t.unset(intent.VerifiedAt) {
 		intent.VerifiedAt = &metav1.MicroTime{Time: t.now}
 	}
 	if left := t.reset.Spec.VerifyFor.Duration - t.now.Sub(intent.VerifiedAt.Time); left > 0 {
@@ -49,7 +55,34 @@ func (r *KafkaOffsetResetReconciler) verify(ctx context.Context, t *resetTurn) (
 			"the offsets are committed; resume is false: to start the workers set the annotation %s=true on this object", resumeAnnotation), false})
 		return verifyLook, nil
 	}
+	if len(lost) > 0 {
+		return r.lose(ctx, t, lost, survey)
+	}
 	t.end(v1alpha1.PhaseSucceeded, v1alpha1.ReasonDone, planWords(*t.status.Plan))
+	return r.resume(ctx, t)
+}
+
+// lose ends a reset of whose topics some were deleted or created anew since the
+// workers stopped. Where what it has committed is on a new topic, that commit is
+// deleted: it is an offset of another log, and workers would begin there.
+func (r *KafkaOffsetResetReconciler) lose(ctx context.Context, t *resetTurn, lost []v1alpha1.SavedOffset, survey kafka.Survey) (time.Duration, error) {
+	var stale []v1alpha1.SavedOffset
+	var topics []string
+	for _, w := range lost {
+		if !slices.Contains(topics, w.Topic) {
+			topics = append(topics, w.Topic)
+		}
+		if w.TopicID = ""; w.Offset != nil && len(resetplan.Overwritten([]v1alpha1.SavedOffset{w}, survey)) == 0 {
+			stale = append(stale, w)
+		}
+	}
+	if err := r.Kafka.Delete(ctx, t.connection.connection, t.status.Plan.GroupID, writtenPartitions(stale)); err != nil {
+		t.waits(t.kafkaFailed(err))
+		return t.retryKafka(), nil
+	}
+	t.end(v1alpha1.PhaseFailed, v1alpha1.ReasonTopicChanged, fmt.Sprintf(
+		"after the workers had stopped, topics of the plan were deleted or created anew, and what was planned means nothing there; all others are committed: %s",
+		firstFew(topics)))
 	return r.resume(ctx, t)
 }
 
@@ -63,7 +96,7 @@ func (t *resetTurn) heldBack() bool {
 func (r *KafkaOffsetResetReconciler) again(ctx context.Context, t *resetTurn, overwritten []string) (time.Duration, error) {
 	intent := t.status.Intent
 	intent.Overwritten, intent.VerifiedAt = overwritten, nil
-	if intent.Rounds >= freeRounds && t.now.Sub(intent.CommittedAt.Time) < roundEvery {
+	if intent.Rounds >= freeRounds && !t.unset(intent.CommittedAt) && t.now.Sub(intent.CommittedAt.Time) < roundEvery {
 		t.waits(&trouble{v1alpha1.ReasonOverwritten, fmt.Sprintf(
 			"somebody who is no member of the group overwrites its offsets; the workers stay stopped until that ends: %s", firstFew(overwritten)), true})
 		return verifyLook, nil

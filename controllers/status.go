@@ -73,7 +73,8 @@ func (w statusWriter) patch(ctx context.Context, group *v1alpha1.KafkaConsumerGr
 // resetsDiffer: who has the group is written only over the status that it was
 // decided on.
 func resetsDiffer(before, after v1alpha1.KafkaConsumerGroupStatus) bool {
-	return !reflect.DeepEqual(before.ActiveReset, after.ActiveReset) || !reflect.DeepEqual(before.Resets, after.Resets)
+	return !reflect.DeepEqual(before.ActiveReset, after.ActiveReset) || !reflect.DeepEqual(before.Resets, after.Resets) ||
+		!reflect.DeepEqual(before.UnfinishedReset, after.UnfinishedReset)
 }
 
 // newestVersion is the resourceVersion of what statusNow returns.

@@ -110,7 +110,8 @@ func phaseChanges() predicate.Predicate {
 	return predicate.Funcs{
 		UpdateFunc: func(e event.UpdateEvent) bool {
 			before, after := e.ObjectOld.(*v1alpha1.KafkaOffsetReset), e.ObjectNew.(*v1alpha1.KafkaOffsetReset)
-			return before.UID != after.UID || before.Status.Phase != after.Status.Phase
+			return before.UID != after.UID || before.Status.Phase != after.Status.Phase ||
+				before.Status.HandOver != after.Status.HandOver
 		},
 	}
 }

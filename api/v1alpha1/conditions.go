@@ -54,6 +54,9 @@ const (
 	ReasonRollingOut = "RollingOut"
 	// ReasonProgressDeadlineExceeded: a rollout or a scale-up takes longer than its deadline.
 	ReasonProgressDeadlineExceeded = "ProgressDeadlineExceeded"
+	// ReasonOffsetResetUnfinished: a KafkaOffsetReset went before it had completed
+	// what it had begun to commit.
+	ReasonOffsetResetUnfinished = "OffsetResetUnfinished"
 	// ReasonDuplicateGroup: an older object has the same cluster and group.
 	ReasonDuplicateGroup = "DuplicateGroup"
 	// ReasonNameTaken: a Deployment of the object's name exists and is not ours.
@@ -191,6 +194,8 @@ const (
 	ReasonRollbackMissing = "RollbackMissing"
 	// ReasonNotPermitted: Kafka does not let us do what the plan needs.
 	ReasonNotPermitted = "NotPermitted"
+	// ReasonTablesLost: a ConfigMap with the plan, the snapshot or what is to be committed is gone or altered.
+	ReasonTablesLost = "TablesLost"
 	// ReasonTooLarge: the plan or the snapshot is larger than can be stored.
 	ReasonTooLarge = "TooLarge"
 	// ReasonScaledByOthers: an autoscaler targets the workload, and would start workers during the reset.

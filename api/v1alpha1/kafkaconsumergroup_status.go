@@ -90,6 +90,10 @@ type KafkaConsumerGroupStatus struct {
 	// activeReset is the KafkaOffsetReset that has the group now; absent for none.
 	// +optional
 	ActiveReset *ActiveReset `json:"activeReset,omitempty"`
+	// unfinishedReset is a KafkaOffsetReset that went before it had completed what it had begun to commit; the group
+	// has no workers until another reset has written those partitions. Absent for none.
+	// +optional
+	UnfinishedReset *UnfinishedReset `json:"unfinishedReset,omitempty"`
 	// resets are the KafkaOffsetResets that had the group, the newest first, at most 20.
 	// +listType=atomic
 	// +optional
@@ -221,6 +225,32 @@ type ActiveReset struct {
 	// stopped: the workload asks for no workers, and no pod of it exists.
 	// +optional
 	Stopped bool `json:"stopped,omitempty"`
+	// writing: it may have changed offsets. The reset waits for this before it does. One that goes without having
+	// completed them leaves unfinishedReset.
+	// +optional
+	Writing bool `json:"writing,omitempty"`
+}
+
+// UnfinishedReset is a KafkaOffsetReset that went before it had completed what it
+// had begun to commit: the group's offsets may be a mixture of before and after.
+// The group has no workers until another reset has written all of them.
+type UnfinishedReset struct {
+	// name is the KafkaOffsetReset. Another one with target.rollbackOf of this name undoes it.
+	Name string `json:"name"`
+	// uid is its uid.
+	UID types.UID `json:"uid"`
+	// since is when it went.
+	Since metav1.Time `json:"since"`
+	// clusterID is the Kafka cluster of its plan.
+	// +optional
+	ClusterID string `json:"clusterID,omitempty"`
+	// snapshot is what was committed before it, and writes what it was committing. Absent when the reset was removed by
+	// force, and they with it: then another reset has to write all partitions.
+	// +optional
+	Snapshot *ResetOffsets `json:"snapshot,omitempty"`
+	// writes is what it was committing.
+	// +optional
+	Writes *ResetOffsets `json:"writes,omitempty"`
 }
 
 // ResetRecord is a KafkaOffsetReset that has ended.

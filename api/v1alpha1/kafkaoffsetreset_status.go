@@ -92,6 +92,9 @@ type KafkaOffsetResetStatus struct {
 	// outcome is what a reset that is resuming ends as: Succeeded, Failed, Cancelled, or Planning for another plan.
 	// +optional
 	Outcome *ResetOutcome `json:"outcome,omitempty"`
+	// handOver: it is deleted and could not complete what it has begun to commit; the group's status takes that over.
+	// +optional
+	HandOver bool `json:"handOver,omitempty"`
 	// resumed: the workers were stopped, and consume again.
 	// +optional
 	Resumed bool `json:"resumed,omitempty"`
@@ -161,8 +164,7 @@ type ResetRows struct {
 	// +listType=atomic
 	// +optional
 	Items []ResetRow `json:"items,omitempty"`
-	// configMaps hold the rows as gzipped JSON under the key "rows.json.gz", split in this order. To read them:
-	// kubectl get configmap NAME -o jsonpath='{.binaryData.rows\.json\.gz}' | base64 -d, one after the other, | gunzip
+	// configMaps hold the rows as gzipped JSON under the key "rows.json.gz", split in this order.
 	// +listType=atomic
 	// +optional
 	ConfigMaps []string `json:"configMaps,omitempty"`

@@ -37,15 +37,10 @@ func savedAt(s v1alpha1.SavedOffset) kafka.TopicPartition {
 
 // differs is what is there instead of what was written, empty where it is what was written.
 func (d *draft) differs(w v1alpha1.SavedOffset) string {
-	topic, found := d.topics[w.Topic]
-	id := idOf(topic.ID)
-	switch {
-	case !found || int(w.Partition) >= len(topic.Partitions):
-		return "does not exist any more"
-	case w.TopicID != "" && id != "" && id != w.TopicID:
-		return "its topic was created anew"
+	if lacks := d.lacks(w); lacks != "" {
+		return lacks
 	}
-	return instead(topic.Partitions[w.Partition].Committed, w)
+	return instead(d.topics[w.Topic].Partitions[w.Partition].Committed, w)
 }
 
 func instead(is kafka.Commit, w v1alpha1.SavedOffset) string {
