@@ -54,7 +54,7 @@ func startLoad(t *testing.T, servers []string, l *load) *load {
 	}
 	t.Cleanup(l.client.Close)
 	l.handled, l.acknowledged = tally.New(), map[int32]int64{}
-	l.tallyAddress = serveTally(t, l.handled)
+	l.tallyAddress = serveTally(t, l.handled.Handler())
 	l.produce(l.backlog)
 	if err := l.settled(); err != nil {
 		t.Fatal(err)
@@ -62,13 +62,13 @@ func startLoad(t *testing.T, servers []string, l *load) *load {
 	return l
 }
 
-func serveTally(t *testing.T, counted *tally.Server) (address string) {
+func serveTally(t *testing.T, counted http.Handler) (address string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: counted.Handler(), ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: counted, ReadHeaderTimeout: 5 * time.Second}
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = server.Serve(listener) }) // always ErrServerClosed
 	t.Cleanup(func() {
