@@ -82,7 +82,7 @@ example-im: ## instant messages through Kafka into MariaDB while workers and bro
 	@go run ./examples/im --messages=$(or $(MESSAGES),100000) --rounds=$(or $(ROUNDS),1)
 
 ## Figures
-.PHONY: bench-reconcile bench-lag bench-worker
+.PHONY: bench-reconcile bench-lag bench-worker bench-reset
 bench-lag: ## cost of a poll cycle over GROUPS=3000 TOPICS=600 PARTITIONS=16 BROKERS=3 RTT=2ms METADATA=60; JSON on the last line
 	@go run ./hack/bench lag --groups=$(or $(GROUPS),3000) --topics=$(or $(TOPICS),600) --partitions=$(or $(PARTITIONS),16) \
 		--brokers=$(or $(BROKERS),3) --rtt=$(or $(RTT),2ms) --metadata=$(or $(METADATA),60)
@@ -90,6 +90,8 @@ bench-reconcile: ## cost of OBJECTS groups, idle and with traffic; JSON on the l
 	@go run ./hack/bench reconcile --objects=$(or $(OBJECTS),500)
 bench-worker: ## cost of a message in the worker beside a bare sarama loop and a bare pool, median of ROUNDS=7; KAFKA=apache takes Apache Kafka; JSON on the last line
 	@go run ./hack/bench worker --rounds=$(or $(ROUNDS),7) $(if $(KAFKA),--kafka=$(KAFKA))
+bench-reset: ## what resets of 1,000 and 10,000 partitions take on Apache Kafka, median of ROUNDS=5, and the kill table on kfake and Apache Kafka; JSON on the last line
+	@go run ./hack/bench reset --rounds=$(or $(ROUNDS),5)
 
 $(TOOL)/controller-gen: hack/tools/go.mod
 	@echo "building controller-gen (about a minute the first time)"
