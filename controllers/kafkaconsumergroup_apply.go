@@ -43,17 +43,16 @@ type applyResult struct {
 func (r *KafkaConsumerGroupReconciler) apply(ctx context.Context, group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, d decision, m *memory) applyResult {
 	done := applyResult{deployment: seen.deployment}
 	done.replicas, _ = presentReplicas(group, seen, m)
+	if err := r.adopt(ctx, group, d.reset.adopts); err != nil {
+		return refused(done, group, err)
+	}
 	if d.blocked != nil || d.held != nil {
 		if seen.owned == ownedByOthers {
 			done.deployment = nil
 		}
 		return done
 	}
-	err := r.adopt(ctx, group, d.reset.adopts)
-	var configMap *corev1.ConfigMap
-	if err == nil {
-		configMap, err = renderConfigMap(group, seen.connection.resolved)
-	}
+	configMap, err := renderConfigMap(group, seen.connection.resolved)
 	if err == nil {
 		err = r.ensureConfigMap(ctx, configMap, seen)
 	}

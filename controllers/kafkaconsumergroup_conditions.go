@@ -230,7 +230,7 @@ func reconciling(s *v1alpha1.KafkaConsumerGroupStatus, seen groupSnapshot, d dec
 	case stalled.status == yes:
 		return verdict{no, stalled.reason, "waits for someone to act"}
 	case d.held != nil:
-		return verdict{yes, d.held.reason, "waiting for the connection: " + d.held.message}
+		return verdict{yes, d.held.reason, "waiting: " + d.held.message}
 	case done.failed:
 		return verdict{yes, v1alpha1.ReasonApplyFailed, "this generation could not be applied, and is tried again: " + done.err.Error()}
 	case s.SettledReplicas == nil:

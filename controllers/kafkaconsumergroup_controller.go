@@ -97,8 +97,10 @@ type KafkaConsumerGroupReconciler struct {
 	// Client reads from the cache and writes.
 	client.Client
 	// Live reads from the API server, for the few reads that must not be stale.
-	Live     client.Reader
-	Samples  Samples
+	Live    client.Reader
+	Samples Samples
+	// Kafka is where the first offsets of a group are committed; kafkaadmin.Admin is one.
+	Kafka    Offsets
 	Recorder events.EventRecorder
 	Clock    clock.PassiveClock
 	Settings Settings
@@ -130,7 +132,7 @@ func (r *KafkaConsumerGroupReconciler) Reconcile(ctx context.Context, req ctrl.R
 	if seen.undecided() {
 		return ctrl.Result{RequeueAfter: resync}, nil // the first sample wakes it
 	}
-	decided := r.decide(group, seen, memory)
+	decided := r.seed(ctx, group, seen, r.decide(group, seen, memory), memory)
 	done := r.apply(ctx, group, seen, decided, memory)
 	wrote, err := r.report(ctx, group, seen, decided, done, memory)
 	return outcome(decided, done, wrote, err)

@@ -19,6 +19,8 @@ type decision struct {
 	held *blocked
 	// reset is who has the group.
 	reset resetDecision
+	// seed is what is to be done about partitions without a commit.
+	seed  seedDecision
 	scale autoscale.Decision
 	// why the lag is unknown, nil when it is known.
 	unknown *unknown
@@ -40,6 +42,7 @@ func (r *KafkaConsumerGroupReconciler) decide(group *v1alpha1.KafkaConsumerGroup
 	d.reset.scale(&c, &o, group, seen)
 	m.scaling, d.scale = autoscale.Decide(c, seedState(m.scaling, group, d.unknown != nil), o, seen.now)
 	d.reset.countBefore(d.scale.Replicas)
+	d.seed = decideSeed(group.Spec.Consumer, seen, d, o.Replicas, m.seeding.read, r.Settings.SampleMaxAge)
 	return d
 }
 

@@ -173,7 +173,13 @@ func setResets(s *v1alpha1.KafkaConsumerGroupStatus, seen groupSnapshot, d decis
 	inForce := d.blocked == nil && d.held == nil && done.invalid == nil && !done.failed
 	neverStopped := d.reset.released != nil && done.replicas > 0
 	s.ActiveReset, s.CatchUp, s.UnfinishedReset = seen.resets.active, seen.resets.catchUp, seen.resets.unfinished
-	if seen.resets.held() || inForce || neverStopped {
+	// What a reset hands over is taken although nothing can be applied: there are no workers in either case.
+	handedOver := d.reset.released != nil && d.reset.unfinished != nil && !done.failed
+	if active := s.ActiveReset; active != nil && active.Writing && seen.resets.holder != nil && !isWriting(seen.resets.holder) {
+		s.ActiveReset = active.DeepCopy()
+		s.ActiveReset.Writing = false // it is done with that, and may go
+	}
+	if seen.resets.held() || inForce || neverStopped || handedOver {
 		s.ActiveReset, s.CatchUp, s.UnfinishedReset = d.reset.active, d.reset.catchUp, d.reset.unfinished
 		s.Resets = remembered(s.Resets, d.reset.record)
 	}

@@ -45,6 +45,8 @@ func TestTurn(t *testing.T) {
 	going.DeletionTimestamp = &metav1.Time{Time: noon}
 	finishing := resetIn(v1alpha1.PhaseCommitting, "z", time.Hour)
 	finishing.DeletionTimestamp = &metav1.Time{Time: noon}
+	handsOver := resetIn(v1alpha1.PhaseCommitting, "a", 0)
+	handsOver.Status.HandOver = true
 	unlatched := resetIn(v1alpha1.PhaseApproved, "a", 0)
 	unlatched.Status.Approval = nil
 	cases := map[string]struct {
@@ -59,6 +61,7 @@ func TestTurn(t *testing.T) {
 		"Ended":        {"what has ended never runs again", []*v1alpha1.KafkaOffsetReset{resetIn(v1alpha1.PhaseSucceeded, "a", 0), resetIn(v1alpha1.PhaseResuming, "b", 0)}, ""},
 		"Going":        {"one that is being deleted has not begun", []*v1alpha1.KafkaOffsetReset{going, resetIn(v1alpha1.PhaseApproved, "b", 1)}, "b"},
 		"NotLatched":   {"an approval counts once it is stored", []*v1alpha1.KafkaOffsetReset{unlatched}, ""},
+		"HandsOver":    {"it has left what it wrote to the group", []*v1alpha1.KafkaOffsetReset{handsOver}, ""},
 		"StatusLost":   {"one that writes had the group before, also while it is being deleted", []*v1alpha1.KafkaOffsetReset{resetIn(v1alpha1.PhaseApproved, "a", 0), finishing}, "z"},
 	}
 	for name, tc := range cases {
@@ -91,8 +94,19 @@ func TestDecideReset(t *testing.T) {
 	granted := func(reset *v1alpha1.KafkaOffsetReset, replicas int32) *v1alpha1.ActiveReset {
 		return &v1alpha1.ActiveReset{Name: reset.Name, UID: reset.UID, SpecHash: reset.Status.SpecHash, Since: metav1.NewTime(noon), Replicas: replicas}
 	}
-	stopped := activeOf(first)
+	writing := activeOf(first)
+	writing.Writing = true
+	stopped := *writing
 	stopped.Stopped = true
+	rows := v1alpha1.ResetOffsets{Count: 2, ConfigMaps: []string{"writes"}}
+	unfinished := func(snapshot, writes *v1alpha1.ResetOffsets, cluster string) *v1alpha1.UnfinishedReset {
+		return &v1alpha1.UnfinishedReset{Name: "reset-a", UID: "a", Since: metav1.NewTime(noon), ClusterID: cluster, Snapshot: snapshot, Writes: writes}
+	}
+	handsOver := withOutcome(resetIn(v1alpha1.PhaseCommitting, "a", 0), "", 1)
+	handsOver.Status.HandOver, handsOver.Status.Outcome = true, nil
+	handsOver.Status.Plan = &v1alpha1.ResetPlan{ClusterID: "cluster"}
+	handsOver.Status.Snapshot, handsOver.Status.Intent.Offsets = &v1alpha1.ResetOffsets{Count: 2, ConfigMaps: []string{"snapshot"}}, rows
+	earlier := unfinished(nil, nil, "")
 	record := func(outcome v1alpha1.ResetPhase, committed bool) *v1alpha1.ResetRecord {
 		return &v1alpha1.ResetRecord{Name: "reset-a", UID: "a", SpecHash: "hash-a", Outcome: outcome, Committed: committed, At: metav1.NewTime(noon)}
 	}
@@ -106,9 +120,23 @@ func TestDecideReset(t *testing.T) {
 		"Grant":    {"the claim is written before the workers are stopped", resetSeen{next: first}, false, resetDecision{granted: true, active: granted(first, 3)}},
 		"Stalled":  {"nobody is given a group whose workers can't be stopped", resetSeen{next: first}, true, resetDecision{}},
 		"Approved": {"just given", holder(v1alpha1.PhaseApproved), false, resetDecision{stops: "reset-a", active: activeOf(first)}},
-		"Holds":    {"the next waits", resetSeen{active: activeOf(first), holder: resetIn(v1alpha1.PhaseCommitting, "a", 0), stopped: true, next: second}, false, resetDecision{stops: "reset-a", active: stopped}},
+		"Holds":    {"the next waits", resetSeen{active: activeOf(first), holder: resetIn(v1alpha1.PhaseCommitting, "a", 0), stopped: true, next: second}, false, resetDecision{stops: "reset-a", active: &stopped}},
 		"NoPhase":  {"its status was lost: what it has written is not known", holder(""), false, resetDecision{stops: "reset-a", active: activeOf(first)}},
-		"Blocked":  {"a group that became blocked is still the reset's", holder(v1alpha1.PhaseVerifying), true, resetDecision{stops: "reset-a", active: activeOf(first)}},
+		"Blocked":  {"a group that became blocked is still the reset's", holder(v1alpha1.PhaseVerifying), true, resetDecision{stops: "reset-a", active: writing}},
+		"HandsOver": {"it can't complete its commits, and is deleted", resetSeen{active: writing, holder: handsOver}, false, resetDecision{
+			stops: "reset-a", released: writing, unfinished: unfinished(handsOver.Status.Snapshot, &rows, "cluster"), adopts: []string{"snapshot", "writes"},
+			record: record(v1alpha1.PhaseFailed, true)}},
+		"GoneWriting": {"its finalizer was taken away in the middle", resetSeen{active: writing}, false,
+			resetDecision{stops: "reset-a", released: writing, unfinished: earlier, record: record(v1alpha1.PhaseFailed, true)}},
+		"StaysUnfinished": {"nobody comes", resetSeen{unfinished: earlier}, false, resetDecision{stops: "reset-a", unfinished: earlier}},
+		"TakesUnfinished": {"no worker in between", resetSeen{unfinished: earlier, next: second}, false,
+			resetDecision{stops: "reset-b", granted: true, active: granted(second, 3), unfinished: earlier}},
+		"FailsUnfinished": {"the next has not written it either",
+			resetSeen{active: activeOf(first), holder: withOutcome(resetIn(v1alpha1.PhaseResuming, "a", 0), v1alpha1.PhaseFailed, 0), unfinished: earlier}, false,
+			resetDecision{stops: "reset-a", released: activeOf(first), unfinished: earlier, record: record(v1alpha1.PhaseFailed, false)}},
+		"Completes": {"the next has written all of it",
+			resetSeen{active: activeOf(first), holder: withOutcome(resetIn(v1alpha1.PhaseResuming, "a", 0), v1alpha1.PhaseSucceeded, 1), unfinished: earlier}, false,
+			resetDecision{released: activeOf(first), record: record(v1alpha1.PhaseSucceeded, true)}},
 		"Resuming": {"the outcome says how it ends", resetSeen{active: activeOf(first), holder: withOutcome(resetIn(v1alpha1.PhaseResuming, "a", 0), v1alpha1.PhaseSucceeded, 1)}, false,
 			resetDecision{released: activeOf(first), record: record(v1alpha1.PhaseSucceeded, true)}},
 		"Finished": {"it ended without the group noticing", resetSeen{active: activeOf(first), holder: withOutcome(resetIn(v1alpha1.PhaseCancelled, "a", 0), v1alpha1.PhaseCancelled, 0)}, false,

@@ -75,7 +75,8 @@ func (r *KafkaConsumerGroupReconciler) statusOf(
 	setResets(&after, seen, d, done)
 	setLag(&after, seen, d)
 	setStuck(&after, seen, d)
-	after.Warnings = warningsOf(group, seen)
+	setSeeding(&after, seen, d, r.Settings.SampleMaxAge)
+	after.Warnings = warningsOf(group, seen, after.Seeding)
 	r.setConditions(group, &after, seen, d, done)
 	return after
 }
@@ -250,8 +251,8 @@ func worstOf(seen groupSnapshot) []v1alpha1.PartitionStatus {
 }
 
 // warningsOf are things that work and will hurt.
-func warningsOf(group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot) []string {
-	warnings := settingsWarnings(group.Spec)
+func warningsOf(group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, seeding *v1alpha1.SeedingStatus) []string {
+	warnings := append(settingsWarnings(group.Spec), seedWarnings(seeding)...)
 	warnings = append(warnings, topicWarnings(group)...)
 	warnings = append(warnings, versionWarnings(seen)...)
 	warnings = append(warnings, kafkaWarnings(seen)...)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -56,7 +57,11 @@ func completed(s v1alpha1.KafkaOffsetResetStatus) bool {
 func (r *KafkaConsumerGroupReconciler) adopt(ctx context.Context, group *v1alpha1.KafkaConsumerGroup, names []string) error {
 	for _, name := range names {
 		var configMap corev1.ConfigMap
-		if err := r.Live.Get(ctx, client.ObjectKey{Namespace: group.Namespace, Name: name}, &configMap); err != nil {
+		err := r.Live.Get(ctx, client.ObjectKey{Namespace: group.Namespace, Name: name}, &configMap)
+		if apierrors.IsNotFound(err) {
+			continue // which may be why the reset can't be completed
+		}
+		if err != nil {
 			return fmt.Errorf("take over ConfigMap %q: %w", name, err)
 		}
 		before := configMap.DeepCopy()

@@ -34,16 +34,18 @@ func (r *KafkaOffsetResetReconciler) awaitApproval(ctx context.Context, t *reset
 
 // awaitTurn waits until the group's controller gives the group to this reset.
 func (r *KafkaOffsetResetReconciler) awaitTurn(ctx context.Context, t *resetTurn) (time.Duration, error) {
-	why, err := r.unplannable(ctx, t)
 	switch {
-	case err != nil:
-		return 0, err
 	case t.reset.Spec.Cancel && !t.hasGroup():
 		t.finish(v1alpha1.PhaseCancelled, v1alpha1.ReasonCancelled, "cancelled before its turn came")
 		return r.finished(ctx, t)
 	case t.reset.Spec.Cancel:
 		t.end(v1alpha1.PhaseCancelled, v1alpha1.ReasonCancelled, "cancelled before anything was done")
 		return r.resume(ctx, t)
+	}
+	why, err := r.unplannable(ctx, t)
+	switch {
+	case err != nil && !t.hasGroup():
+		return 0, err // with the group it is held against once more before the commit, and that has an end
 	case why != nil && t.hasGroup():
 		t.end(v1alpha1.PhaseFailed, why.reason, why.message)
 		return r.resume(ctx, t)
@@ -55,7 +57,7 @@ func (r *KafkaOffsetResetReconciler) awaitTurn(ctx context.Context, t *resetTurn
 			return 0, err
 		}
 		t.enter(v1alpha1.PhaseDraining, t.reset.Spec.DrainTimeout.Duration, "the workers are being stopped")
-		return drainLook, nil
+		return time.Nanosecond, nil // they may have stopped already, and nothing else would wake it
 	}
 	t.waits(t.turnOf())
 	return replanEvery, nil

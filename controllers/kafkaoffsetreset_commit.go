@@ -23,6 +23,10 @@ const minLimit = 16 << 10
 // not known, as after a crash, is read back first, and made again only where it
 // was not done: nothing else writes while the group is drained.
 func (r *KafkaOffsetResetReconciler) commit(ctx context.Context, t *resetTurn) (time.Duration, error) {
+	if !t.begun() && r.stopped(t) {
+		t.untouched()
+		return r.resume(ctx, t)
+	}
 	writes, why, err := r.writesOf(ctx, t)
 	if err != nil {
 		return 0, err
@@ -36,6 +40,11 @@ func (r *KafkaOffsetResetReconciler) commit(ctx context.Context, t *resetTurn) (
 	if why != nil {
 		t.waits(why)
 		return t.retryKafka(), nil
+	}
+	if !t.begun() {
+		if still, wait, err := r.stillSo(ctx, t); !still || err != nil {
+			return wait, err
+		}
 	}
 	requests := resetplan.Split(t.status.Plan.GroupID, writes, int(t.status.Intent.Limit))
 	t.status.Intent.Requests = int32(len(requests))
@@ -60,9 +69,39 @@ func (r *KafkaOffsetResetReconciler) commit(ctx context.Context, t *resetTurn) (
 	return time.Nanosecond, nil
 }
 
-// mayWrite: the group's status says that offsets are changing, so that its
-// controller starts no worker should this reset be removed by force.
-func (t *resetTurn) mayWrite() bool { return t.hasGroup() && t.group.Status.ActiveReset.Writing }
+// mayWrite: the group's status says that no worker is left and that offsets are
+// changing, so that its controller starts none should this reset be removed by force.
+func (t *resetTurn) mayWrite() bool {
+	return t.hasGroup() && t.group.Status.ActiveReset.Writing && t.group.Status.ActiveReset.Stopped
+}
+
+// begun: something of the intent may be written.
+func (t *resetTurn) begun() bool {
+	return t.status.Intent != nil && (t.status.Intent.Begun > 0 || t.status.Intent.Rounds > 1)
+}
+
+// stillSo holds the intent against Kafka once more, right before the first
+// request: since it was stored hours may have passed, with no manager, and the
+// log may have moved on. What is not as it was is looked at anew.
+func (r *KafkaOffsetResetReconciler) stillSo(ctx context.Context, t *resetTurn) (still bool, wait time.Duration, err error) {
+	survey, why := r.survey(ctx, t, t.question())
+	if why != nil {
+		t.waits(why)
+		return false, t.retryKafka(), nil
+	}
+	drained, problems, err := r.held(ctx, t, survey)
+	if err != nil {
+		return false, 0, err
+	}
+	_, writes := resetplan.Hash(drained.Writes)
+	_, snapshot := resetplan.Hash(drained.Snapshot)
+	if survey.Empty() && len(problems) == 0 && writes == t.status.Intent.Offsets.SHA256 && snapshot == t.status.Snapshot.SHA256 {
+		return true, 0, nil
+	}
+	t.untouched()
+	t.enter(v1alpha1.PhaseRechecking, t.reset.Spec.DrainTimeout.Duration, "what is committed, or the log, has changed; the plan is held against it again")
+	return false, time.Nanosecond, nil
+}
 
 // writesOf is what is intended.
 func (r *KafkaOffsetResetReconciler) writesOf(ctx context.Context, t *resetTurn) ([]v1alpha1.SavedOffset, *trouble, error) {
@@ -138,6 +177,8 @@ func (r *KafkaOffsetResetReconciler) notCommitted(ctx context.Context, t *resetT
 		t.untouched()
 		t.end(v1alpha1.PhaseFailed, refusedReason(err), "Kafka refused the commit, and nothing was committed: "+err.Error())
 		return r.resume(ctx, t)
+	case refusedReason(err) != "":
+		t.waits(&trouble{refusedReason(err), t.kafkaFailed(err).message, true})
 	default:
 		t.waits(t.kafkaFailed(err))
 	}

@@ -174,10 +174,19 @@ func nodeUnreachable(pod *corev1.Pod) bool {
 }
 
 func memberWords(m kafka.Member) string {
+	m.ClientID, m.InstanceID, m.Host = shortName(m.ClientID), shortName(m.InstanceID), shortName(m.Host)
 	if m.InstanceID != "" {
 		return fmt.Sprintf("static member %q, client id %q at %q", m.InstanceID, m.ClientID, m.Host)
 	}
 	return fmt.Sprintf("member with client id %q at %q", m.ClientID, m.Host)
+}
+
+// shortName cuts what a member calls itself, which may be 32 KiB, to what a status has room for.
+func shortName(name string) string {
+	if len(name) <= 100 {
+		return name
+	}
+	return strings.ToValidUTF8(name[:100], "") + "…"
 }
 
 // strangers are members that can't be workers: they have another name, and are

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
@@ -23,17 +25,32 @@ func (r *KafkaOffsetResetReconciler) leave(ctx context.Context, t *resetTurn) (d
 	if deleted.IsZero() {
 		return false, nil
 	}
-	groupGoes := t.group == nil || !t.group.DeletionTimestamp.IsZero() // as with the whole namespace
-	writing := t.status.Phase == v1alpha1.PhaseCommitting || t.status.Phase == v1alpha1.PhaseVerifying
+	phase, overdue := t.status.Phase, t.now.Sub(deleted.Time) >= leaveWithin
+	groupGone := t.group == nil || !t.group.DeletionTimestamp.IsZero()
+	writing := phase == v1alpha1.PhaseVerifying || (phase == v1alpha1.PhaseCommitting && t.begun())
 	switch {
-	case writing && !groupGoes && t.now.Sub(deleted.Time) >= leaveWithin:
+	case writing && groupGone:
+		return r.leaveGroupless(ctx, t, overdue)
+	case writing && overdue:
 		return r.handOver(ctx, t)
-	case groupGoes, t.status.Phase.Finished(), !t.status.Phase.HoldsWorkers() && t.status.Phase != v1alpha1.PhaseResuming:
+	case groupGone, phase.Finished(), !phase.HoldsWorkers() && (phase != v1alpha1.PhaseResuming || overdue):
 		return true, r.release(ctx, t)
-	case t.status.Phase == v1alpha1.PhaseDraining, t.status.Phase == v1alpha1.PhaseRechecking:
+	case phase.HoldsWorkers() && !writing:
+		t.untouched()
 		t.end(v1alpha1.PhaseCancelled, v1alpha1.ReasonCancelled, "deleted before anything was committed")
 	}
 	return false, nil
+}
+
+// leaveGroupless: with its whole namespace a reset goes at once. Where the group
+// alone is gone, it may be created anew, as by a tool that deletes and applies: it
+// is then given the group again, and goes on.
+func (r *KafkaOffsetResetReconciler) leaveGroupless(ctx context.Context, t *resetTurn, overdue bool) (done bool, err error) {
+	probe := corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: t.reset.Namespace, GenerateName: "lagrange-probe-"}}
+	if err := r.Create(ctx, &probe, client.DryRunAll); overdue || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+		return true, r.release(ctx, t)
+	}
+	return false, nil // it waits for the group
 }
 
 // handOver leaves what is not complete to the group's status, and lets the object

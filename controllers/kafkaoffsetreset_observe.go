@@ -30,6 +30,8 @@ type resetTurn struct {
 	// connection is how Kafka is reached; connectionOf says whether it can be.
 	connection heldConnection
 	memory     *resetMemory
+	// mixed: the snapshot of this turn is of a mixture that another reset left.
+	mixed bool
 	// trouble is why the phase does not go on, nil when it does.
 	trouble *trouble
 }
@@ -95,6 +97,9 @@ func (t *resetTurn) reachable() *trouble {
 		return &trouble{v1alpha1.ReasonGroupMissing, fmt.Sprintf("KafkaConsumerGroup %q does not exist", t.reset.Spec.GroupRef.Name), true}
 	case !t.group.DeletionTimestamp.IsZero():
 		return &trouble{v1alpha1.ReasonGroupMissing, fmt.Sprintf("KafkaConsumerGroup %q is being deleted", t.group.Name), true}
+	case t.status.Plan != nil && t.status.Plan.GroupID != t.group.Spec.GroupID:
+		return &trouble{v1alpha1.ReasonGroupMissing, fmt.Sprintf(
+			"KafkaConsumerGroup %q was created anew, with consumer group %q, and the plan is of %q", t.group.Name, t.group.Spec.GroupID, t.status.Plan.GroupID), true}
 	case t.connection.problem != nil:
 		return &trouble{t.connection.problem.reason, t.connection.problem.message, true}
 	case !t.connection.known:

@@ -92,9 +92,10 @@ func (r *KafkaOffsetResetReconciler) makePlan(ctx context.Context, t *resetTurn)
 		Spec:     t.reset.Spec, Time: at, Rollback: rollback, Survey: survey,
 	})
 	if len(problems) > 0 && problems[0].Reason == v1alpha1.ReasonGroupNotSupported {
+		t.status.Plan = before
 		return r.notPlanned(t, &trouble{problems[0].Reason, problems[0].Message, true}), nil // it may come to be
 	}
-	uncovered, err := r.uncovered(ctx, t, rows, survey)
+	uncovered, err := r.uncovered(ctx, t, partitionsOfRows(rows), survey)
 	if err != nil {
 		return 0, err
 	}
@@ -171,8 +172,12 @@ func (r *KafkaOffsetResetReconciler) rollbackOf(ctx context.Context, t *resetTur
 		return nil, nil, fmt.Errorf("get KafkaOffsetReset %q: %w", name, err)
 	case earlier.Spec.GroupRef != t.reset.Spec.GroupRef:
 		return nil, missing("is of another group"), nil
+	case t.group.Status.UnfinishedReset != nil && t.group.Status.UnfinishedReset.Name == name && t.group.Status.UnfinishedReset.UID != earlier.UID:
+		return r.leftBy(ctx, t, name, missing) // it was created anew since
 	case earlier.Status.Intent == nil || earlier.Status.Snapshot == nil:
 		return nil, missing("has committed nothing"), nil
+	case earlier.Status.Snapshot.Mixed:
+		return nil, missing("began on what another one had left unfinished, and recorded a mixture"), nil
 	case earlier.Status.Plan.ClusterID != t.group.Status.ClusterID:
 		return nil, missing("was on another Kafka cluster"), nil
 	}

@@ -25,6 +25,13 @@ func (r *KafkaOffsetResetReconciler) recheck(ctx context.Context, t *resetTurn) 
 		t.waits(why)
 		return t.retryKafka(), nil
 	}
+	if why, err := r.scaledByOthers(ctx, t.group); why != nil || err != nil {
+		if why != nil {
+			t.end(v1alpha1.PhaseFailed, why.reason, "nothing was committed: "+why.message)
+			return r.resume(ctx, t)
+		}
+		return 0, err
+	}
 	if !survey.Empty() {
 		until := t.status.Until
 		t.status.Draining.EmptySince = nil
@@ -70,7 +77,12 @@ func (r *KafkaOffsetResetReconciler) held(ctx context.Context, t *resetTurn, sur
 		return resetplan.Drained{}, []resetplan.Problem{{Reason: why.reason, Message: why.message}}, nil
 	}
 	drained, problems := resetplan.Recheck(t.reset.Spec, *t.status.Plan, rows, rollback, survey)
-	return drained, problems, nil
+	uncovered, err := r.uncovered(ctx, t, writtenPartitions(drained.Writes), survey)
+	if err != nil || len(problems)+len(uncovered) > 0 {
+		return drained, append(problems, uncovered...), err
+	}
+	drained.Snapshot, t.mixed, err = r.unmixed(ctx, t, drained.Snapshot)
+	return drained, nil, err
 }
 
 // endUncommitted gives the group back, since the plan no longer fits: somebody
@@ -98,6 +110,7 @@ func (r *KafkaOffsetResetReconciler) intend(ctx context.Context, t *resetTurn, d
 	if err != nil {
 		return 0, err
 	}
+	snapshot.Mixed = t.mixed
 	t.status.Snapshot = &snapshot
 	t.status.Intent = &v1alpha1.ResetIntent{At: at, Offsets: writes, Limit: cmp.Or(r.CommitLimit, resetplan.CommitLimit), Rounds: 1}
 	t.status.Plan.Notes = append(t.status.Plan.Notes, drained.Notes...)

@@ -75,11 +75,8 @@ func (r *KafkaOffsetResetReconciler) finished(ctx context.Context, t *resetTurn)
 		wait = replayLook
 	}
 	ttl := t.reset.Spec.TTLAfterFinished
-	if ttl == nil {
+	if ttl == nil || t.isNewestCommitted() {
 		return wait, nil
-	}
-	if t.isNewestCommitted() {
-		return earlier(wait, ttl.Duration), nil // another reset may be the newest then
 	}
 	left := ttl.Duration - t.now.Sub(t.status.FinishedAt.Time)
 	if left > 0 {
@@ -98,8 +95,11 @@ func earlier(a, b time.Duration) time.Duration {
 
 // isNewestCommitted: the next rollback needs it.
 func (t *resetTurn) isNewestCommitted() bool {
-	if t.status.Intent == nil || t.group == nil {
+	if t.status.Intent == nil {
 		return false
+	}
+	if t.group == nil {
+		return true // it may come back
 	}
 	for _, record := range t.group.Status.Resets {
 		if record.Committed {

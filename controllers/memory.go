@@ -18,6 +18,7 @@ type memory struct {
 	applied    applied
 	refused    refusal
 	written    written
+	seeding    seeding
 }
 
 // asked is what the group looked like when a fresh sample was last asked for.

@@ -21,7 +21,8 @@ func seconds(n int) v1alpha1.Duration {
 
 func everySetting() v1alpha1.ConsumerSpec {
 	return v1alpha1.ConsumerSpec{
-		InitialOffset: "latest", OnOutOfRange: "fail", MaxMessageAge: metav1.Duration{Duration: time.Hour}, IsolationLevel: "read_committed",
+		InitialOffset: "latest", SeedOffsets: ptr.To(true), // which is nothing to workers
+		OnOutOfRange: "fail", MaxMessageAge: metav1.Duration{Duration: time.Hour}, IsolationLevel: "read_committed",
 		Assignment: v1alpha1.AssignStable, MaxProcessingTime: seconds(20), SessionTimeout: seconds(45), HeartbeatInterval: seconds(3),
 		RebalanceTimeout: seconds(60), Commit: &v1alpha1.CommitSpec{Interval: seconds(5)}, Ordering: "key", Concurrency: 64,
 		InFlight:   &v1alpha1.InFlightSpec{Messages: 1000, Bytes: 1 << 20},

@@ -1,9 +1,6 @@
 package worker
 
-import (
-	"strconv"
-	"strings"
-)
+import "github.com/lagrange-operator/lagrange/internal/kafka"
 
 // commit is what the group has committed for one partition.
 type commit struct {
@@ -22,28 +19,13 @@ func (c commit) exists() bool { return c.offset >= 0 }
 // produced before it was noticed is skipped), and one which another member is
 // about to open for the first time (start at the log end, as asked for). With
 // 12 partitions at the first start, 0 to 11 are of the latter kind.
-const firstCountKey = "lagrange/partitions="
+const firstCountKey = kafka.FirstCountKey
 
-func (c commit) metadata() string {
-	if c.firstCount == 0 {
-		return ""
-	}
-	return firstCountKey + strconv.Itoa(int(c.firstCount))
-}
+func (c commit) metadata() string { return kafka.FirstCountMetadata(c.firstCount) }
 
 // parseFirstCount is 0 for the metadata of other programs, which are not
 // carried on: they described an offset that is left behind.
-func parseFirstCount(metadata string) int32 {
-	text, ours := strings.CutPrefix(metadata, firstCountKey)
-	if !ours {
-		return 0
-	}
-	count, err := strconv.ParseInt(text, 10, 32)
-	if err != nil || count < 0 {
-		return 0
-	}
-	return int32(count)
-}
+func parseFirstCount(metadata string) int32 { return kafka.ParseFirstCount(metadata) }
 
 // topicHistory is what the commits of all partitions of a topic say together.
 type topicHistory struct {

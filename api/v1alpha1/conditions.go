@@ -69,6 +69,9 @@ const (
 	// ReasonClusterNotSeen: clusterID names a Kafka cluster that was not seen yet
 	// behind the bootstrap servers.
 	ReasonClusterNotSeen = "ClusterNotSeen"
+	// ReasonSeedingOffsets: the first workers wait, for a short time, until
+	// partitions without a commit were given one.
+	ReasonSeedingOffsets = "SeedingOffsets"
 	// ReasonApplyFailed: the API server did not take the Deployment; it is tried again.
 	ReasonApplyFailed = "ApplyFailed"
 	// ReasonNothingStalled and ReasonSettled: the normal case of Stalled and Reconciling.

@@ -22,6 +22,14 @@ type ConsumerSpec struct {
 	// +optional
 	InitialOffset string `json:"initialOffset,omitempty"`
 
+	// seedOffsets has Lagrange commit where a partition without a commit starts, before the first worker does, so that
+	// a worker that ends before its first commit skips nothing: with latest the next one would start at an end that has
+	// moved on. So it is for partitions that were added while the group has no workers, at the log start. Only while the
+	// group has no members, and never for a partition that has a commit. Rolls no worker. Default: true with
+	// initialOffset latest, false with earliest.
+	// +optional
+	SeedOffsets *bool `json:"seedOffsets,omitempty"`
+
 	// onOutOfRange is where a partition goes on whose committed offset is not in its log: below the log start, when
 	// messages were deleted before they were read, or above the log end, when the topic was created again or lost
 	// data. earliest goes on at the log start and so with all that there is; latest at the log end, and skips what is

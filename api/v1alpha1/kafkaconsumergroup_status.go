@@ -87,6 +87,9 @@ type KafkaConsumerGroupStatus struct {
 	// +optional
 	StuckPartitions []StuckPartition `json:"stuckPartitions,omitempty"`
 
+	// seeding is the last time that partitions without a commit were to be given one; absent for never.
+	// +optional
+	Seeding *SeedingStatus `json:"seeding,omitempty"`
 	// activeReset is the KafkaOffsetReset that has the group now; absent for none.
 	// +optional
 	ActiveReset *ActiveReset `json:"activeReset,omitempty"`
@@ -207,6 +210,18 @@ type StuckPartition struct {
 	// owner is the client id of the member that has it; absent when nobody has.
 	// +optional
 	Owner string `json:"owner,omitempty"`
+}
+
+// SeedingStatus is the last time that partitions without a commit were to be
+// given one while the group had no workers.
+type SeedingStatus struct {
+	// at is when.
+	At metav1.Time `json:"at"`
+	// partitions is how many were given one.
+	Partitions int32 `json:"partitions"`
+	// failed is why the others were not. The workers don't wait for it for long, and find their places themselves.
+	// +optional
+	Failed string `json:"failed,omitempty"`
 }
 
 // ActiveReset is the KafkaOffsetReset that has the group now: while it is here

@@ -96,7 +96,7 @@ type KafkaConsumerGroupSpec struct {
 	Replicas int32 `json:"replicas"`
 
 	// consumer is what the workers are told about consuming. The team that owns the workers sets it. Any change of it
-	// rolls the workers once; to write down what is the default already changes nothing.
+	// rolls the workers once; to write down what is the default already changes nothing, and seedOffsets is not told.
 	// +kubebuilder:default={}
 	// +optional
 	Consumer ConsumerSpec `json:"consumer,omitempty"`

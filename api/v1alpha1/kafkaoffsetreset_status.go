@@ -120,6 +120,9 @@ type ResetPlan struct {
 	ClusterID string `json:"clusterID"`
 	// groupID is the consumer group.
 	GroupID string `json:"groupID"`
+	// source is the sha256 of the snapshot that target.rollbackOf restores, offsets and metadata.
+	// +optional
+	Source string `json:"source,omitempty"`
 	// rule is the target in words, with times resolved.
 	Rule string `json:"rule"`
 	// time is the time of target.datetime and target.ago.
@@ -241,6 +244,9 @@ type ResetOffsets struct {
 	TakenAt metav1.Time `json:"takenAt"`
 	// count is how many there are, those without a commit among them.
 	Count int32 `json:"count"`
+	// mixed: they were read where another reset had left its commits unfinished, so that no rollback restores them.
+	// +optional
+	Mixed bool `json:"mixed,omitempty"`
 	// sha256 is that of the offsets as JSON.
 	SHA256 string `json:"sha256"`
 	// items are the offsets, absent when they are in ConfigMaps.

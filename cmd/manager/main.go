@@ -108,8 +108,9 @@ func build(ctx context.Context, mgr ctrl.Manager, o options) error {
 		return err
 	}
 	credentials := &controllers.Credentials{Reader: secrets, Refresh: o.credentialsRefresh}
+	admin := kafkaadmin.NewAdmin(kafkaadmin.Options{MetricsRegisterer: metrics.Registry})
 	groups := &controllers.KafkaConsumerGroupReconciler{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(),
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Kafka: admin,
 		Recorder: mgr.GetEventRecorder(controllers.FieldManager),
 		Clock:    clock.RealClock{}, Settings: o.settings, Credentials: credentials,
 	}
@@ -117,7 +118,6 @@ func build(ctx context.Context, mgr ctrl.Manager, o options) error {
 		Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder(controllers.FieldManager),
 		Clock: clock.RealClock{}, Settings: o.settings, Credentials: credentials,
 	}
-	admin := kafkaadmin.NewAdmin(kafkaadmin.Options{})
 	resets := &controllers.KafkaOffsetResetReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Kafka: admin,
 		Recorder: mgr.GetEventRecorder(controllers.FieldManager),

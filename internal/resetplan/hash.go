@@ -47,7 +47,9 @@ type sealed struct {
 	UnixMilli  int64
 	OutOfRange v1alpha1.OutOfRangePolicy
 	PastEnd    v1alpha1.PastEndPolicy
-	Rows       []sealedRow
+	// Source is that of what a rollback restores, metadata too.
+	Source string `json:",omitempty"`
+	Rows   []sealedRow
 }
 
 type sealedRow struct {
@@ -67,6 +69,7 @@ func hashOf(r Request, rows []v1alpha1.ResetRow) string {
 		UnixMilli:  r.Time.UnixMilli(),
 		OutOfRange: r.Spec.OnOutOfRange,
 		PastEnd:    r.Spec.OnTimestampPastEnd,
+		Source:     sourceOf(r.Rollback),
 		Rows:       make([]sealedRow, 0, len(rows)),
 	}
 	preview := r.Spec.Target.ShiftBy != nil || r.Spec.Target.ToCurrent != nil
@@ -78,6 +81,18 @@ func hashOf(r Request, rows []v1alpha1.ResetRow) string {
 		s.Rows = append(s.Rows, kept)
 	}
 	return digest(s)
+}
+
+// sourceOf is the sha256 of what a rollback restores, empty for another target.
+func sourceOf(rollback []v1alpha1.SavedOffset) string {
+	if len(rollback) == 0 {
+		return ""
+	}
+	sorted := slices.SortedFunc(slices.Values(rollback), func(a, b v1alpha1.SavedOffset) int {
+		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
+	})
+	_, sum := Hash(sorted)
+	return sum
 }
 
 // SpecHash tells whether a reset of the same name asks for the same: it is of

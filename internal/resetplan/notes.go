@@ -44,8 +44,6 @@ func drainedNotes(d *draft, rows []v1alpha1.ResetRow) []string {
 	n.list(d.that(move.clamped), "clamped into the log, which has moved since the plan")
 	n.list(d.that(func(m move) bool { return d.spec.Target.Earliest != nil && m.asked != *m.row.Target }),
 		"the log start has moved on since the plan, and the target with it")
-	n.list(d.that(func(m move) bool { return m.row.Action == v1alpha1.ResetCommit && !m.writes() }),
-		"nothing is committed any more, and it is left as it is")
 	n.list(newPartitions(d, rows), "added since the plan, and not written")
 	return n
 }

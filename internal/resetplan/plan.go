@@ -51,6 +51,7 @@ func Make(r Request) (v1alpha1.ResetPlan, []v1alpha1.ResetRow, []Problem) {
 		PlannedAt: metav1.NewTime(r.Survey.At),
 		ClusterID: r.Identity.ClusterID,
 		GroupID:   r.Identity.GroupID,
+		Source:    sourceOf(r.Rollback),
 		Rule:      ruleOf(r.Spec.Target, r.Time),
 		Notes:     planNotes(d),
 	}

@@ -34,6 +34,9 @@ func Recheck(spec v1alpha1.KafkaOffsetResetSpec, plan v1alpha1.ResetPlan, rows [
 		d.moves[i].aimAgain(spec)
 		d.moves[i].fit(spec.OnOutOfRange)
 	}
+	if sourceOf(rollback) != plan.Source {
+		return Drained{}, []Problem{{v1alpha1.ReasonRollbackMissing, fmt.Sprintf("what KafkaOffsetReset %q recorded is not what the plan was made of", spec.Target.RollbackOf)}}
+	}
 	if problems := d.violations(recheckRules); problems != nil {
 		return Drained{}, problems
 	}

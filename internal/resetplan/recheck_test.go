@@ -97,15 +97,25 @@ func TestRecheck(t *testing.T) {
 			snapshot: []string{"orders-0 100"}, writes: []string{"orders-0 30" + tag},
 		},
 		"ShiftBy_A15": {
-			reason: "counted from what is committed now; a partition that lost its commit is left, one that gained it too",
-			spec:   spec(shiftBy(-30)), plan: survey(part(100, 20, 500), part(100, 20, 500), part(none, 20, 500)),
-			now:      survey(part(180, 20, 500), part(none, 20, 500), part(90, 20, 500)),
+			reason: "counted from what is committed now; a partition that gained its commit is left",
+			spec:   spec(shiftBy(-30)), plan: survey(part(100, 20, 500), part(none, 20, 500)),
+			now:      survey(part(180, 20, 500), part(90, 20, 500)),
 			snapshot: []string{"orders-0 180"}, writes: []string{"orders-0 150" + tag},
-			notes: []string{"nothing is committed any more, and it is left as it is: orders-1"},
 		},
-		"ShiftByNothingLeft": {
-			reason: "all commits have expired", spec: spec(shiftBy(-30)), plan: survey(part(100, 20, 500)), now: survey(part(none, 20, 500)),
-			problems: []Problem{{v1alpha1.ReasonTargetRefused, "every partition would be left as it is: there is nothing to commit"}},
+		"A7_ShiftByExpired": {
+			reason: "a commit has expired, and nothing can be counted from it", spec: spec(shiftBy(-30)),
+			plan: survey(part(100, 20, 500), part(90, 20, 500)), now: survey(part(none, 20, 500), part(90, 20, 500)),
+			problems: []Problem{{v1alpha1.ReasonDrifted, "the committed offset is gone, which the target is counted from: orders-0 (100, now nothing)"}},
+		},
+		"A7_ToCurrentExpired": {
+			reason: "the log end in its place would skip what was not consumed", spec: spec(toCurrent),
+			plan: survey(part(100, 20, 1000)), now: survey(part(none, 20, 1000)),
+			problems: []Problem{{v1alpha1.ReasonDrifted, "the committed offset is gone, which the target is counted from: orders-0 (100, now nothing)"}},
+		},
+		"A7_OffsetExpired": {
+			reason: "a target of its own needs no commit", spec: spec(offsets(100)),
+			plan: survey(part(90, 20, 500)), now: survey(part(none, 20, 500)),
+			snapshot: []string{"orders-0 none"}, writes: []string{"orders-0 100" + tag},
 		},
 		"ShiftByBelowStart": {
 			reason: "the policy holds for what is computed now", spec: spec(shiftBy(-30)), plan: survey(part(100, 20, 500)), now: survey(part(100, 80, 500)),

@@ -35,6 +35,7 @@ var recheckRules = []rule{
 	deletionForbidden,
 	targetBelowStart,
 	targetAboveEnd,
+	commitGone,
 	drifted,
 }
 
@@ -140,6 +141,16 @@ func nothingToWrite(d *draft) *Problem {
 			"every partition would be left as it is: there is nothing to commit"}
 	}
 	return nil
+}
+
+// commitGone: what is counted from a commit can't be where it has expired since,
+// and the log end in its place would skip what was not consumed.
+func commitGone(d *draft) *Problem {
+	if d.spec.Target.ShiftBy == nil && d.spec.Target.ToCurrent == nil {
+		return nil
+	}
+	gone := d.that(func(m move) bool { return m.row.Committed != nil && !m.committed() })
+	return about(places(gone, move.wasAndIs), v1alpha1.ReasonDrifted, "the committed offset is gone, which the target is counted from: %s")
 }
 
 // drifted: a commit that is gone has moved beyond every bound.

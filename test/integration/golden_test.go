@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -35,7 +36,7 @@ func TestGolden(t *testing.T) {
 		g.Spec.GroupID = "billing"
 		g.Spec.Scaling.MinReplicas = 2
 		g.Spec.Consumer = v1alpha1.ConsumerSpec{
-			InitialOffset: "latest", Assignment: v1alpha1.AssignSticky, MaxProcessingTime: v1alpha1.Duration{Duration: 1500 * time.Millisecond},
+			InitialOffset: "latest", SeedOffsets: ptr.To(false), Assignment: v1alpha1.AssignSticky, MaxProcessingTime: v1alpha1.Duration{Duration: 1500 * time.Millisecond},
 		}
 		g.Spec.Workload.Metadata = &v1alpha1.WorkloadMetadata{Labels: map[string]string{"team": "billing"}, Annotations: map[string]string{"note": "a"}}
 		template := &g.Spec.Workload.Template

@@ -99,7 +99,7 @@ func startManager(t *testing.T, o managerOptions, namespaces ...string) (stop fu
 		offsets = o.offsets(offsets)
 	}
 	r := &controllers.KafkaConsumerGroupReconciler{
-		Client: kubeClient, Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("lagrange"),
+		Client: kubeClient, Live: mgr.GetAPIReader(), Kafka: offsets, Recorder: mgr.GetEventRecorder("lagrange"),
 		Clock: o.clock, Settings: o.settings, Credentials: credentials,
 	}
 	connections := &controllers.KafkaConnectionReconciler{

@@ -50,7 +50,7 @@ type half struct {
 	ahead   *atomic.Int64
 }
 
-func halfCommitted(t *testing.T, partitions int32) half {
+func halfCommitted(t *testing.T, partitions int32, planned ...func(half) *v1alpha1.KafkaOffsetReset) half {
 	t.Helper()
 	h := half{whole: &atomic.Bool{}, ahead: &atomic.Int64{}}
 	ns, b := namespace(t), startBroker(t, map[string]int32{"orders": partitions})
@@ -67,6 +67,11 @@ func halfCommitted(t *testing.T, partitions int32) half {
 	create(t, h.g)
 	h.workers = playCrew(t, h.g, b.ListenAddrs())
 	eventually(t, func() error { return h.workers.committedEverywhere(partitions, 10) })
+	for _, other := range planned {
+		r := other(h)
+		create(t, r)
+		wantPhase(t, r, v1alpha1.PhasePlanned)
+	}
 	h.r = reset(h.g, "half", allTo(3)("orders", partitions))
 	create(t, h.r)
 	approve(t, h.r)
@@ -190,4 +195,30 @@ func TestRemovedByForceInTheMiddle(t *testing.T) {
 	eventually(t, func() error { return h.workers.committedIs(10, -1) })
 	wantCondition(t, h.g, v1alpha1.ConditionStalled, metav1.ConditionFalse, v1alpha1.ReasonNothingStalled)
 	h.wantBegan(t, 10, 0)
+}
+
+// TestUnfinishedIsNoGroundForOtherPlans: a plan that was made before, and would
+// leave a part of the mixture or be counted from it, does not run, and the group
+// stays without workers.
+func TestUnfinishedIsNoGroundForOtherPlans(t *testing.T) {
+	t.Parallel()
+	part := func(h half) *v1alpha1.KafkaOffsetReset { return reset(h.g, "part", allTo(5)("orders", 1)) }
+	shift := func(h half) *v1alpha1.KafkaOffsetReset {
+		return reset(h.g, "shift", v1alpha1.ResetTarget{ShiftBy: new(int64(-1))})
+	}
+	h := halfCommitted(t, 4, part, shift)
+	remove(t, h.r)
+	h.ahead.Store(int64(11 * time.Minute))
+	h.wantUnfinished(t)
+	h.ahead.Store(0)
+	h.whole.Store(true)
+	for _, other := range []*v1alpha1.KafkaOffsetReset{part(h), shift(h)} {
+		approve(t, other)
+		failed := wantPhase(t, other, v1alpha1.PhaseFailed)
+		if lacks := mentions(failed.Status.Message, `"half"`); lacks != nil || failed.Status.Intent != nil {
+			t.Errorf("%s: %v, intent %+v", other.Name, lacks, failed.Status.Intent)
+		}
+		h.wantUnfinished(t)
+	}
+	h.wantBegan(t)
 }
