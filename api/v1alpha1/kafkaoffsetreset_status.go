@@ -64,7 +64,7 @@ type KafkaOffsetResetStatus struct {
 	// message is in one sentence what is being done or waited for, or how it ended.
 	// +optional
 	Message string `json:"message,omitempty"`
-	// conditions tell how the reset is. Ready: it has succeeded, or waits for approval. Reconciling: it is under way.
+	// conditions tell how the reset is. Ready: it has succeeded, waits for approval, or ended with nothing done. Reconciling: it is under way.
 	// Stalled: someone must act. Planned, Approved, Drained, Committed, Verified and Resumed: its steps.
 	// +listType=map
 	// +listMapKey=type

@@ -278,7 +278,7 @@ func TestResetStopped(t *testing.T) {
 	if lacks := mentions(now.Message, "are stopped until it has ended"); lacks != nil {
 		t.Error(lacks)
 	}
-	wantCondition(t, g, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonWorkersAvailable)
+	wantCondition(t, g, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonResetInProgress)
 	wantCondition(t, g, v1alpha1.ConditionScalingActive, metav1.ConditionFalse, "OffsetReset")
 	playPod(t, g, "told-2", ready(metav1.Now()))
 	wantStatus(t, g, func(s v1alpha1.KafkaConsumerGroupStatus) error { return same("stopped", s.ActiveReset.Stopped, false) })

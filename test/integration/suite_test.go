@@ -105,7 +105,7 @@ func namespace(t *testing.T) string {
 // bound is only there to end a test that has failed.
 func eventually(t *testing.T, check func() error) {
 	t.Helper()
-	within(t, 40*time.Second, check)
+	within(t, 90*time.Second, check)
 }
 
 // within is eventually for what takes longer by itself.
