@@ -57,12 +57,12 @@ func TestGroupOfKIP848(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBroker(t, kfake.SeedTopics(2, "orders"), kfake.MaxVersions(tc.versions))
 			consumeByKIP848(t, b, "billing", "pod-a")
-			pool := started(t, kafkaadmin.Options{})
-			pool.Watch("a", b.subscription("billing", "orders"))
 			if tc.commits {
 				eventually(t, "the commit", func() bool { return b.tryCommitAsMember(t, "billing") })
 			}
 			answerDead(b)
+			pool := started(t, kafkaadmin.Options{}) // which asks for members once a minute: not before the broker answers as it shall
+			pool.Watch("a", b.subscription("billing", "orders"))
 
 			sample := sampleOf(t, pool, "a", "a member with its partitions", func(s kafka.GroupSample) bool {
 				return s.Type == kafka.TypeConsumer && s.State == kafka.StateStable && len(s.Members) == 1 && len(s.Members[0].Assigned) == 2
