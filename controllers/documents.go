@@ -55,7 +55,8 @@ type stored struct {
 }
 
 // keep stores a table of the reset unless it is small. It may be called again
-// with the same table: the ConfigMaps are named by what they hold.
+// with the same table: the ConfigMaps are named by what they hold, and by the
+// reset's uid, since those of an earlier one of its name may be on their way out.
 func (d documents) keep(ctx context.Context, reset *v1alpha1.KafkaOffsetReset, what string, rows any, count int) (stored, error) {
 	content, sum := resetplan.Hash(rows)
 	if count <= inlineRows && len(content) <= inlineBytes {
@@ -67,7 +68,7 @@ func (d documents) keep(ctx context.Context, reset *v1alpha1.KafkaOffsetReset, w
 	}
 	kept := stored{sha256: sum}
 	for i, part := range parts {
-		configMap := documentPart(reset, fmt.Sprintf("%s-%s-%s-%d", reset.Name, what, sum[:10], i), part)
+		configMap := documentPart(reset, fmt.Sprintf("%s-%s-%s-%d", reset.Name, what, hashOf([]byte(string(reset.UID)+sum)), i), part)
 		if err := d.Create(ctx, configMap); err != nil && !apierrors.IsAlreadyExists(err) {
 			return stored{}, fmt.Errorf("store the %s in ConfigMap %q: %w", what, configMap.Name, err)
 		}
