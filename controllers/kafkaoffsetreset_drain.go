@@ -4,11 +4,14 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
 	"github.com/lagrange-operator/lagrange/internal/kafka"
@@ -36,6 +39,9 @@ func (r *KafkaOffsetResetReconciler) drain(ctx context.Context, t *resetTurn) (t
 		return r.resume(ctx, t)
 	}
 	pods, err := r.pods(ctx, t.group)
+	if err == nil {
+		t.podPrefixes, err = r.podPrefixes(ctx, t.group)
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -107,9 +113,28 @@ func (r *KafkaOffsetResetReconciler) membersOf(ctx context.Context, t *resetTurn
 	return membership.Members, nil
 }
 
-// isWorker: the workers call themselves by the names of their pods.
+// isWorker: the workers call themselves by the names of their pods, which begin
+// with that of a ReplicaSet of the group. A Deployment "orders-canary" is none of
+// those of "orders".
 func (t *resetTurn) isWorker(m kafka.Member) bool {
-	return strings.HasPrefix(m.ClientID, t.group.Name+"-")
+	return slices.ContainsFunc(t.podPrefixes, func(prefix string) bool { return strings.HasPrefix(m.ClientID, prefix) })
+}
+
+// podPrefixes are what the names of the group's pods begin with.
+func (r *KafkaOffsetResetReconciler) podPrefixes(ctx context.Context, group *v1alpha1.KafkaConsumerGroup) ([]string, error) {
+	var replicaSets appsv1.ReplicaSetList
+	err := r.List(ctx, &replicaSets, client.InNamespace(group.Namespace), client.MatchingLabels(selectorLabels(group)), client.UnsafeDisableDeepCopy)
+	if err != nil {
+		return nil, fmt.Errorf("list the ReplicaSets of %q: %w", client.ObjectKeyFromObject(group), err)
+	}
+	if len(replicaSets.Items) == 0 {
+		return []string{group.Name + "-"}, nil // they are not known
+	}
+	prefixes := make([]string, 0, len(replicaSets.Items))
+	for i := range replicaSets.Items {
+		prefixes = append(prefixes, truncated(replicaSets.Items[i].Name+"-"))
+	}
+	return prefixes, nil
 }
 
 // note writes down what is still there, and since when nothing is.

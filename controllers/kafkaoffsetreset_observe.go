@@ -30,6 +30,8 @@ type resetTurn struct {
 	// connection is how Kafka is reached; connectionOf says whether it can be.
 	connection heldConnection
 	memory     *resetMemory
+	// podPrefixes are what the names of the group's pods begin with, read while draining.
+	podPrefixes []string
 	// mixed: the snapshot of this turn is of a mixture that another reset left.
 	mixed bool
 	// trouble is why the phase does not go on, nil when it does.

@@ -83,6 +83,32 @@ func TestResetFaultStaticWorker(t *testing.T) {
 	s.wantMoved(t, r)
 }
 
+// TestResetFaultStaticNeighbour (A3): a Deployment whose name begins as the group's
+// has a static member: it is no worker's, and stays.
+func TestResetFaultStaticNeighbour(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	playReplicaSet(t, s.g, "moved-5d5df9554b")
+	s.staticMember(t, "moved-canary-7c9f8d6b5-x2x4z", 10*time.Second)
+	r := s.toThree("kor", automatic)
+	create(t, r)
+	eventually(t, func() error {
+		now, err := resetNow(r)
+		if err != nil {
+			return err
+		}
+		if d := now.Status.Draining; d == nil || d.PodsGoneSince == nil {
+			return fmt.Errorf("draining %+v", d)
+		}
+		return mentions(now.Status.Message, `static member "moved-canary`)
+	})
+	s.clock.jump(time.Minute)
+	s.passResuming(t, r)
+	if o := wantPhase(t, r, v1alpha1.PhaseFailed).Status.Outcome; o.Reason != v1alpha1.ReasonForeignMembers {
+		t.Errorf("outcome %+v", o)
+	}
+}
+
 // TestResetFaultStaticStranger (A3): one of somebody else is named, and stays.
 func TestResetFaultStaticStranger(t *testing.T) {
 	t.Parallel()
