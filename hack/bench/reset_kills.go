@@ -17,7 +17,7 @@ func (f *resetFigures) kill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	tests := exec.CommandContext(ctx, "go", "test", "./test/integration", "-count=1", "-timeout=45m", "-run=^TestResetKilledAnywhere", "-apache")
+	tests := exec.CommandContext(ctx, "go", "test", "./test/integration", "-count=1", "-v", "-timeout=45m", "-run=^TestResetKilledAnywhere", "-apache")
 	tests.Env = append(os.Environ(), "KUBEBUILDER_ASSETS="+assets)
 	tests.Stderr = os.Stderr
 	out, err := tests.StdoutPipe()
@@ -28,11 +28,18 @@ func (f *resetFigures) kill(ctx context.Context) error {
 		return fmt.Errorf("start the tests: %w", err)
 	}
 	for lines := bufio.NewScanner(out); lines.Scan(); {
-		say("%s", lines.Text())
+		if worthTelling(lines.Text()) {
+			say("%s", lines.Text())
+		}
 		f.take(lines.Text())
 	}
 	f.KillsFailed = tests.Wait() != nil || f.KillRuns == 0
 	return nil
+}
+
+// worthTelling leaves out that each of 150 runs has begun and passed.
+func worthTelling(line string) bool {
+	return !strings.HasPrefix(line, "=== ") && !strings.Contains(line, "--- PASS")
 }
 
 // take takes in a line of the tests: "kill points on kfake: 31, runs: 62, failed:
