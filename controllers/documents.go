@@ -184,7 +184,8 @@ func (d documents) rowsOf(ctx context.Context, namespace string, table v1alpha1.
 		return table.Items, nil
 	}
 	var rows []v1alpha1.ResetRow
-	return rows, d.load(ctx, namespace, table.ConfigMaps, table.SHA256, &rows)
+	err := d.load(ctx, namespace, table.ConfigMaps, table.SHA256, &rows)
+	return rows, err
 }
 
 func (d documents) offsetsOf(ctx context.Context, namespace string, table v1alpha1.ResetOffsets) ([]v1alpha1.SavedOffset, error) {
@@ -192,5 +193,6 @@ func (d documents) offsetsOf(ctx context.Context, namespace string, table v1alph
 		return table.Items, nil
 	}
 	var offsets []v1alpha1.SavedOffset
-	return offsets, d.load(ctx, namespace, table.ConfigMaps, table.SHA256, &offsets)
+	err := d.load(ctx, namespace, table.ConfigMaps, table.SHA256, &offsets)
+	return offsets, err
 }
