@@ -115,7 +115,7 @@ func (r *KafkaConsumerGroupReconciler) commitSeeds(ctx context.Context, group *v
 	case !survey.Empty():
 		return 0, kafka.ErrGroupNotEmpty
 	}
-	wanted := seedsOf(survey, kafka.InitialOffset(group.Spec.Consumer.InitialOffset))
+	wanted := resetplan.Seeds(survey, kafka.InitialOffset(group.Spec.Consumer.InitialOffset))
 	for _, request := range resetplan.Split(group.Spec.GroupID, wanted, resetplan.CommitLimit) {
 		if err := r.Kafka.Commit(ctx, connection, group.Spec.GroupID, commitsOf(request)); err != nil {
 			return 0, err

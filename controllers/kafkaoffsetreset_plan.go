@@ -95,7 +95,7 @@ func (r *KafkaOffsetResetReconciler) makePlan(ctx context.Context, t *resetTurn)
 		t.status.Plan = before
 		return r.notPlanned(t, &trouble{problems[0].Reason, problems[0].Message, true}), nil // it may come to be
 	}
-	uncovered, err := r.uncovered(ctx, t, partitionsOfRows(rows), survey)
+	uncovered, err := r.uncovered(ctx, t, resetplan.Written(rows), survey)
 	if err != nil {
 		return 0, err
 	}

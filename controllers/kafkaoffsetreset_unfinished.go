@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
 	"github.com/lagrange-operator/lagrange/internal/kafka"
@@ -53,7 +52,7 @@ func (r *KafkaOffsetResetReconciler) uncovered(
 	if err != nil {
 		return nil, err
 	}
-	if missed := notAmong(unfinished, written); len(missed) > 0 {
+	if missed := resetplan.Missed(unfinished, written); len(missed) > 0 {
 		return refused("this one would leave some of them as they are: " + firstFew(missed)), nil
 	}
 	return nil, nil
@@ -65,22 +64,14 @@ func (r *KafkaOffsetResetReconciler) uncovered(
 func (r *KafkaOffsetResetReconciler) unfinishedPartitions(
 	ctx context.Context, t *resetTurn, left v1alpha1.UnfinishedReset, survey kafka.Survey,
 ) ([]kafka.TopicPartition, error) {
-	all := partitionsIn(survey)
 	if left.Writes == nil {
-		return all, nil
+		return resetplan.Unfinished(nil, survey), nil
 	}
 	writes, err := r.documents().offsetsOf(ctx, t.reset.Namespace, *left.Writes)
-	if errors.Is(err, errLost) {
-		return all, nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, errLost) {
 		return nil, err
 	}
-	there := map[kafka.TopicPartition]bool{}
-	for _, p := range all {
-		there[p] = true
-	}
-	return slices.DeleteFunc(writtenPartitions(writes), func(p kafka.TopicPartition) bool { return !there[p] }), nil
+	return resetplan.Unfinished(writes, survey), nil
 }
 
 // unmixed is the snapshot of a reset that runs over what another one left: what
@@ -98,49 +89,5 @@ func (r *KafkaOffsetResetReconciler) unmixed(ctx context.Context, t *resetTurn, 
 	if errors.Is(err, errLost) {
 		return snapshot, true, nil
 	}
-	was := map[kafka.TopicPartition]v1alpha1.SavedOffset{}
-	for _, b := range before {
-		was[kafka.TopicPartition{Topic: b.Topic, Partition: b.Partition}] = b
-	}
-	for i, now := range snapshot {
-		if b, found := was[kafka.TopicPartition{Topic: now.Topic, Partition: now.Partition}]; found && b.TopicID == now.TopicID {
-			snapshot[i] = b
-		}
-	}
-	return snapshot, false, err
-}
-
-func partitionsIn(survey kafka.Survey) []kafka.TopicPartition {
-	var all []kafka.TopicPartition
-	for _, topic := range survey.Topics {
-		for i := range topic.Partitions {
-			all = append(all, kafka.TopicPartition{Topic: topic.Name, Partition: int32(i)})
-		}
-	}
-	return all
-}
-
-// partitionsOfRows are those that the rows change.
-func partitionsOfRows(rows []v1alpha1.ResetRow) []kafka.TopicPartition {
-	var changed []kafka.TopicPartition
-	for _, row := range rows {
-		if row.Action != v1alpha1.ResetSkip {
-			changed = append(changed, kafka.TopicPartition{Topic: row.Topic, Partition: row.Partition})
-		}
-	}
-	return changed
-}
-
-func notAmong(partitions, written []kafka.TopicPartition) []string {
-	is := map[kafka.TopicPartition]bool{}
-	for _, p := range written {
-		is[p] = true
-	}
-	var missed []string
-	for _, p := range partitions {
-		if !is[p] {
-			missed = append(missed, p.String())
-		}
-	}
-	return missed
+	return resetplan.Unmixed(snapshot, before), false, err
 }

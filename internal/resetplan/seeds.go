@@ -1,13 +1,11 @@
-package controllers
+package resetplan
 
 import (
-	"k8s.io/utils/ptr"
-
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
 	"github.com/lagrange-operator/lagrange/internal/kafka"
 )
 
-// seedsOf are the commits for the partitions that have none: where a worker on
+// Seeds are the commits for the partitions that have none: where a worker on
 // the Go runtime would open them now, with the metadata that it would write.
 //
 //	the topic has no commit                             log end with latest, else log start
@@ -16,7 +14,7 @@ import (
 //
 // With commits "lagrange/partitions=12" on a topic of 14 partitions, 12 and 13
 // were added. Where the commits say nothing of it, all without one were.
-func seedsOf(survey kafka.Survey, initial kafka.InitialOffset) []v1alpha1.SavedOffset {
+func Seeds(survey kafka.Survey, initial kafka.InitialOffset) []v1alpha1.SavedOffset {
 	var seeds []v1alpha1.SavedOffset
 	for _, t := range survey.Topics {
 		started, first := startedOn(t)
@@ -29,7 +27,7 @@ func seedsOf(survey kafka.Survey, initial kafka.InitialOffset) []v1alpha1.SavedO
 				at = p.End
 			}
 			seeds = append(seeds, v1alpha1.SavedOffset{
-				Topic: t.Name, Partition: int32(number), Offset: ptr.To(at), Metadata: kafka.FirstCountMetadata(first),
+				Topic: t.Name, Partition: int32(number), Offset: new(at), Metadata: kafka.FirstCountMetadata(first),
 			})
 		}
 	}

@@ -1,10 +1,9 @@
-package controllers
+package resetplan
 
 import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"k8s.io/utils/ptr"
 
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
 	"github.com/lagrange-operator/lagrange/internal/kafka"
@@ -22,7 +21,7 @@ func surveyed(commits ...kafka.Commit) kafka.Survey {
 func TestSeeds(t *testing.T) {
 	none, ours, foreign := kafka.Commit{Offset: kafka.NoOffset}, kafka.Commit{Offset: 7, Metadata: "lagrange/partitions=2"}, kafka.Commit{Offset: 7, Metadata: "theirs"}
 	seed := func(partition int32, offset int64, metadata string) v1alpha1.SavedOffset {
-		return v1alpha1.SavedOffset{Topic: "orders", Partition: partition, Offset: ptr.To(offset), Metadata: metadata}
+		return v1alpha1.SavedOffset{Topic: "orders", Partition: partition, Offset: new(offset), Metadata: metadata}
 	}
 	const two = "lagrange/partitions=2"
 	cases := map[string]struct {
@@ -63,7 +62,7 @@ func TestSeeds(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(tc.want, seedsOf(tc.survey, tc.initial)); diff != "" {
+			if diff := cmp.Diff(tc.want, Seeds(tc.survey, tc.initial)); diff != "" {
 				t.Errorf("%s\n-want +got:\n%s", tc.reason, diff)
 			}
 		})
