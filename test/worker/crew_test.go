@@ -47,8 +47,10 @@ type mate struct {
 	frozen  bool
 	killed  bool
 	stopped bool
-	ended   chan struct{}
-	code    int
+	// killedAt is when it was killed.
+	killedAt time.Time
+	ended    chan struct{}
+	code     int
 }
 
 func (m *mate) alive() bool {
@@ -153,7 +155,7 @@ func (m *mate) stop() {
 func (m *mate) signal(which os.Signal) { _ = m.process.Process.Signal(which) }
 
 func (m *mate) kill() {
-	m.killed = true
+	m.killed, m.killedAt = true, time.Now()
 	m.signal(syscall.SIGKILL)
 	<-m.ended
 }

@@ -15,6 +15,7 @@ import (
 func (x *trial) mend() {
 	failed := x.crew.tend()
 	x.failOnProblems()
+	x.buryTheDead()
 	for _, m := range failed {
 		x.figures.failures++
 		if m.code == exitOutOfRange {

@@ -29,6 +29,8 @@ type trial struct {
 	beside  sync.WaitGroup
 	mutex   sync.Mutex
 	figures figures
+	// buried is when dead members were last looked for.
+	buried time.Time
 }
 
 func (s schedule) run(t *testing.T, at *stand) *figures {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // do begins a step. What takes long goes on beside the steps that follow.
@@ -98,13 +97,7 @@ func (x *trial) expel(s step) {
 	if err != nil || len(members) == 0 {
 		return
 	}
-	one := members[int(s.which)%len(members)]
-	request := kmsg.NewLeaveGroupRequest()
-	request.Group, request.MemberID = x.settings.Group, one.MemberID
-	member := kmsg.NewLeaveGroupRequestMember()
-	member.MemberID, member.InstanceID = one.MemberID, one.InstanceID
-	request.Members = append(request.Members, member)
-	if _, err := request.RequestWith(ctx, x.client); err == nil {
+	if x.remove(ctx, members[int(s.which)%len(members)]) == nil {
 		x.figures.expelled++
 	}
 }
