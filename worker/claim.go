@@ -36,20 +36,26 @@ type claim struct {
 	outputs       outputs
 
 	draining atomic.Bool
+	// running is how many messages are begun. Nothing begins once draining is
+	// true: what was counted before that was seen is taken back.
+	running atomic.Int64
+	idle    chan struct{} // closed when draining and nothing is running
+	atRest  sync.Once     // closes idle
 
-	mutex     sync.Mutex
-	window    flow.Window
-	surplus   surplus
+	mutex   sync.Mutex
+	window  flow.Window
+	surplus surplus
+	// low is where there may be room again: down to it the pool has to be given
+	// more, or the partition fetched.
+	low       flow.Amount
 	committed int64
 	closed    bool
 	paused    bool
-	running   int
 	abandoned int
 	// lowest is the lowest offset in flight that was last observed, since when
 	// it has been that, pending since when there is something to commit.
 	lowest         int64
 	since, pending time.Time
-	idle           chan struct{} // closed when draining and nothing is running
 	// drainedAt is when draining began. sending ends soon after that: what could
 	// not be sent for a message by then is left to the partition's next owner.
 	drainedAt  time.Time
@@ -97,29 +103,27 @@ func sizeIn(record *sarama.ConsumerMessage) int {
 
 // begin tells whether n messages may be handed to the handler.
 func (c *claim) begin(n int) bool {
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
+	c.running.Add(int64(n))
 	if c.draining.Load() {
+		c.end(n)
 		return false
 	}
-	c.running += n
 	return true
 }
 
 // end says that n messages came back from the handler, finished or not.
 func (c *claim) end(n int) {
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	c.running -= n
-	if c.running == 0 && c.draining.Load() {
-		close(c.idle)
+	if c.running.Add(-int64(n)) == 0 && c.draining.Load() {
+		c.rest()
 	}
 }
 
+func (c *claim) rest() { c.atRest.Do(func() { close(c.idle) }) }
+
 // finish notes that a message is handled, and returns what is no longer in
-// flight by that, and whether the partition's fetching is paused or it has a
-// surplus. False means that it came too late.
-func (c *claim) finish(ticket flow.Ticket) (freed flow.Amount, limited, inTime bool) {
+// flight by that, and whether there may be room for more of the partition.
+// False means that it came too late.
+func (c *claim) finish(ticket flow.Ticket) (freed flow.Amount, room, inTime bool) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	if c.closed {
@@ -132,7 +136,7 @@ func (c *claim) finish(ticket flow.Ticket) (freed flow.Amount, limited, inTime b
 		c.outputs.pass(head, c.window.Head(), freed)
 		return flow.Amount{}, false, true
 	}
-	return freed, c.paused || len(c.surplus.tasks) > 0, true
+	return freed, c.mayUnlimit(), true
 }
 
 // drain lets nothing more begin. The channel is closed when nothing is running.
@@ -143,8 +147,8 @@ func (c *claim) drain() (idle <-chan struct{}) {
 		return c.idle
 	}
 	c.drainedAt = time.Now()
-	if c.running == 0 {
-		close(c.idle)
+	if c.running.Load() == 0 {
+		c.rest()
 	}
 	return c.idle
 }
@@ -159,10 +163,15 @@ func (c *claim) drainingSince() time.Time {
 // close ends the claim, and returns how many messages were in the handler, of
 // those that are running.
 func (c *claim) close(inHandler func(running int) int) (abandoned int) {
-	c.drain()
+	idle := c.drain()
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	c.closed, c.abandoned = true, inHandler(c.running)
+	c.closed = true
+	select {
+	case <-idle: // what is counted by now is about to be taken back
+	default:
+		c.abandoned = inHandler(int(c.running.Load()))
+	}
 	return c.abandoned
 }
 

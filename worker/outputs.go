@@ -97,8 +97,7 @@ func (s *session) commitEarly(c *claim) {
 	held := len(c.surplus.tasks)
 	idle := held > 0 && c.window.Len() == held
 	c.mutex.Unlock()
-	share := s.share(own)
-	if !idle && !waiting.Exceeds(flow.Amount{Messages: share.Messages / 2, Bytes: share.Bytes / 2}) {
+	if !idle && !waiting.Exceeds(s.share(own).Half()) {
 		return
 	}
 	select {

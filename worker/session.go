@@ -254,10 +254,10 @@ func (s *session) commitLast() {
 // freed notes that a message is done with, and what that frees. False means
 // that it came too late: the claim is closed.
 func (s *session) freed(t *task) bool {
-	freed, limited, inTime := t.claim.finish(t.ticket)
+	freed, room, inTime := t.claim.finish(t.ticket)
 	if freed.Messages > 0 {
 		s.inFlight.remove(freed)
-		if limited {
+		if room {
 			s.unlimit(t.claim)
 		}
 	}

@@ -60,23 +60,25 @@ func (s *session) hand(c *claim, tasks []task, lanes []flow.Lane) {
 	s.handSurplus(c)
 }
 
-// handOn gives the pool what there is room for by now, in pieces: each takes
-// the pool's lock.
+// handOn gives the pool what there is room for by now, once that is half of what
+// it may have: each piece takes the pool's lock.
 func (s *session) handOn(c *claim) {
 	if len(c.surplus.tasks) == 0 || c.draining.Load() {
 		return
 	}
 	own := c.handed()
-	room := s.room(own)
-	low := flow.Amount{Messages: room.Messages - min(room.Messages/2, feedAtOnce), Bytes: room.Bytes / 2}
-	if own.Messages == 0 || !own.Exceeds(low) {
-		s.handSurplus(c)
+	if low := s.room(own).Half(); own.Messages > 0 && own.Exceeds(low) {
+		c.low = low
+		return
 	}
+	s.handSurplus(c)
 }
 
 func (s *session) handSurplus(c *claim) {
 	own := c.handed()
-	tasks, lanes, taken := c.surplus.pop(own, s.room(own))
+	room := s.room(own)
+	tasks, lanes, taken := c.surplus.pop(own, room)
+	c.low = room.Half()
 	s.surplus.remove(taken)
 	s.pool.add(tasks, lanes)
 	clear(tasks) // the messages can go

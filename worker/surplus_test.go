@@ -19,6 +19,8 @@ type surplusRun struct {
 	// out of the feed, last the one that the pool was given last.
 	given      map[*claim][]task
 	next, last map[*claim]int64
+	// early counts partitions that were fetched again with something in flight.
+	early int
 }
 
 func newSurplusRun(t *testing.T, seed uint64) *surplusRun {
@@ -29,8 +31,9 @@ func newSurplusRun(t *testing.T, seed uint64) *surplusRun {
 	}
 	r := &surplusRun{
 		T: t, random: random, given: make(map[*claim][]task), next: make(map[*claim]int64), last: make(map[*claim]int64),
-		session: &session{runner: &runner{config: config}, progress: newProgress(), fetching: pausing{}},
+		session: &session{runner: &runner{config: config}, progress: newProgress()},
 	}
+	r.fetching = r
 	r.pool = newPool(poolOptions{hands: config.Concurrency, most: runAtOnce}, func(*hand) {})
 	for number := range int32(1 + random.IntN(4)) {
 		c := newClaim(kafka.TopicPartition{Topic: "t", Partition: number}, position{}, flow.NoLane)
@@ -53,6 +56,27 @@ func (r *surplusRun) feed(c *claim, count int) {
 	r.inFlight.add(taken)
 	r.hand(c, tasks, make([]flow.Lane, len(tasks)))
 	r.limit(c)
+}
+
+// Pause implements fetching.
+func (r *surplusRun) Pause(map[string][]int32) {}
+
+// Resume implements fetching. What a partition has in flight then is within its
+// share, and so at most half of the limit, but for a single message.
+func (r *surplusRun) Resume(partitions map[string][]int32) {
+	for _, c := range r.progress.all() {
+		if c.Partition != partitions[c.Topic][0] {
+			continue
+		}
+		own := c.amount()
+		if own.Messages == 0 {
+			continue
+		}
+		if own.Exceeds(r.share(own)) {
+			r.Fatalf("%v is fetched again with %+v in flight of %+v", c.TopicPartition, own, r.share(own))
+		}
+		r.early++
+	}
 }
 
 // look takes over what the pool was given, which must be in order.
@@ -101,6 +125,7 @@ func (r *surplusRun) check() {
 // behind it stays within the partition's share, and what was fetched beyond that
 // is handled, in order, once there is room.
 func TestWhatIsHandledBehindAnUnfinishedMessageIsBounded(t *testing.T) {
+	early := 0
 	for seed := range uint64(300) {
 		r := newSurplusRun(t, seed)
 		claims := r.progress.all()
@@ -130,6 +155,9 @@ func TestWhatIsHandledBehindAnUnfinishedMessageIsBounded(t *testing.T) {
 				r.look()
 				r.check()
 			}
+			if c.paused {
+				t.Fatalf("seed %d: %v is not fetched any more", seed, c.TopicPartition)
+			}
 			if r.last[c] != r.next[c]-1 {
 				t.Fatalf("seed %d: of %v offset %d was the last to be handled of %d", seed, c.TopicPartition, r.last[c], r.next[c])
 			}
@@ -138,5 +166,9 @@ func TestWhatIsHandledBehindAnUnfinishedMessageIsBounded(t *testing.T) {
 			t.Fatalf("seed %d: %+v is left in flight", seed, left)
 		}
 		r.pool.close(nil)
+		early += r.early
+	}
+	if early < 100 {
+		t.Errorf("partitions were fetched again with something in flight %d times: the next fetch waits for the last message", early)
 	}
 }

@@ -35,6 +35,9 @@ func (a Amount) Share(used, own Amount) Amount {
 	}
 }
 
+// Half is half of it.
+func (a Amount) Half() Amount { return Amount{Messages: a.Messages / 2, Bytes: a.Bytes / 2} }
+
 // Exceeds tells whether either is above.
 func (a Amount) Exceeds(share Amount) bool {
 	return a.Messages > share.Messages || a.Bytes > share.Bytes

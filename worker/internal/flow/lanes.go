@@ -36,6 +36,15 @@ type lane[T any] struct {
 	name  Lane
 	held  bool
 	items ring[T]
+	// only is the room of the ring at first: nearly all lanes have one item, and
+	// with it here one look into memory is saved.
+	only [1]T
+}
+
+func newLane[T any]() *lane[T] {
+	created := &lane[T]{}
+	created.items.items = created.only[:]
+	return created
 }
 
 // NewLanes is empty.
@@ -65,7 +74,7 @@ func (l *Lanes[T]) create(name Lane, item T) *lane[T] {
 		created, l.free = l.free[last], l.free[:last]
 		l.spare -= created.items.room()
 	} else {
-		created = &lane[T]{}
+		created = newLane[T]()
 	}
 	created.name = name
 	created.items.push(item)
