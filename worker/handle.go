@@ -59,6 +59,8 @@ func (o oneByOne) problem(Config) error { return required(o.handle != nil, "hand
 func (o oneByOne) call(s *session, slot *slot, tasks []task) (done int, err error) {
 	now := slot.now()
 	until := now + int64(turn)
+	within := now + int64(len(tasks))*int64(quickly)
+	slot.quick = false
 	for i := range tasks {
 		if now > until {
 			return i, nil
@@ -78,7 +80,7 @@ func (o oneByOne) call(s *session, slot *slot, tasks []task) (done int, err erro
 		s.finished(t)
 		now = ended
 	}
-	slot.lastEnded = now
+	slot.lastEnded, slot.quick = now, now <= within
 	return len(tasks), nil
 }
 
@@ -109,6 +111,7 @@ func (s *session) work(h *hand) {
 			slot.lastEnded = 0
 		}
 		s.handleAll(slot, h)
+		h.quick = slot.quick
 	}
 }
 

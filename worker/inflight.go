@@ -39,7 +39,7 @@ func (s *session) limit(c *claim) {
 		return
 	}
 	c.paused = true
-	if len(c.surplus.tasks) == 0 {
+	if c.surplus.len() == 0 {
 		c.low = share.Half()
 	}
 	s.fetching.Pause(map[string][]int32{c.Topic: {c.Partition}})
@@ -59,7 +59,7 @@ func (s *session) unlimit(c *claim) {
 	own := c.amount()
 	share := s.share(own)
 	if own.Messages > 0 && (own.Exceeds(share) || handed.Exceeds(share.Half())) {
-		if len(c.surplus.tasks) == 0 {
+		if c.surplus.len() == 0 {
 			c.low = share.Half()
 		}
 		return
@@ -75,7 +75,7 @@ const fewInHand = 16
 // mayUnlimit tells whether there may be something to do for unlimit, which takes
 // too long to be asked for each message.
 func (c *claim) mayUnlimit() bool {
-	if !c.paused && len(c.surplus.tasks) == 0 {
+	if !c.paused && c.surplus.len() == 0 {
 		return false
 	}
 	handed := c.handed()

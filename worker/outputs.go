@@ -94,7 +94,7 @@ func (o *outputs) pass(from, to flow.Ticket, freed flow.Amount) {
 func (s *session) commitEarly(c *claim) {
 	c.mutex.Lock()
 	own, waiting := c.amount(), c.outputs.waiting
-	held := len(c.surplus.tasks)
+	held := c.surplus.len()
 	idle := held > 0 && c.window.Len() == held
 	c.mutex.Unlock()
 	if !idle && !waiting.Exceeds(s.share(own).Half()) {

@@ -50,6 +50,9 @@ type hand struct {
 	waited bool
 	// begun is how many of the tasks are being handled, from the first on.
 	begun int
+	// quick says that what the hand had last was done before another hand would
+	// have been awake, counted that the pool counts on it.
+	quick, counted bool
 }
 
 // laneInHand says that tasks[from:to] are of the lane.
@@ -87,6 +90,7 @@ type pool struct {
 	// a time; it wakes the next if there is more than it takes. With a handler
 	// that takes no time one hand does all the work, and nobody is woken in vain.
 	waking bool
+	pace
 	// A batch that is not full waits: ripening is its timer until it has waited
 	// long enough, then it is ripe.
 	ripening *time.Timer
@@ -172,6 +176,8 @@ func (p *pool) wake() {
 	p.ripen()
 	switch {
 	case p.waking || p.closed || !p.servable():
+	case p.enough():
+		p.look()
 	case p.idle > 0:
 		p.waking = true
 		p.work.Signal()
@@ -200,16 +206,18 @@ func (p *pool) next(h *hand) bool {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	p.giveBack(h)
+	p.back(h)
 	h.waited = false
 	for !p.closed {
 		p.waking = false
 		if p.servable() {
 			p.fill(h)
+			p.away(h)
 			p.wake()
 			return true
 		}
 		p.ripen() // what waited behind what the hand has given back
-		h.waited = true
+		h.waited, h.quick = true, false
 		p.idle++
 		p.work.Wait()
 		p.idle--

@@ -25,6 +25,8 @@ type slot struct {
 	// lastEnded is when the call before ended, if that is as good as now, else 0.
 	// Reading the clock costs as much as a tenth of all that a message does.
 	lastEnded int64
+	// quick says that the calls of the last hand took no time.
+	quick bool
 	// record is the first message of the call in hand, claim what it is of, and
 	// others are the claims of a batch beside that.
 	record atomic.Pointer[sarama.ConsumerMessage]

@@ -9,33 +9,49 @@ import (
 // and a crash repeats it. A fetch brings thousands of small messages whatever
 // the partition's share is; they are kept here until there is room for them.
 type surplus struct {
+	// tasks[head:] wait, each for its turn in lanes[head:].
 	tasks  []task
 	lanes  []flow.Lane
+	head   int
 	amount flow.Amount
 }
+
+func (u *surplus) len() int { return len(u.tasks) - u.head }
 
 func (u *surplus) push(tasks []task, lanes []flow.Lane) (held flow.Amount) {
 	for i := range tasks {
 		held = held.Plus(amountOf(&tasks[i]))
 	}
+	u.compact()
 	u.tasks, u.lanes = append(u.tasks, tasks...), append(u.lanes, lanes...)
 	u.amount = u.amount.Plus(held)
 	return held
 }
 
+// compact uses the room of what has gone again, at most once for each that went.
+func (u *surplus) compact() {
+	if u.head < u.len() {
+		return
+	}
+	left := copy(u.tasks, u.tasks[u.head:])
+	copy(u.lanes, u.lanes[u.head:])
+	clear(u.tasks[left:])
+	u.tasks, u.lanes, u.head = u.tasks[:left], u.lanes[:left], 0
+}
+
 // pop takes off what fits beside own, the first one in any case if own is nothing.
 func (u *surplus) pop(own, room flow.Amount) (tasks []task, lanes []flow.Lane, taken flow.Amount) {
 	count := 0
-	for count < len(u.tasks) {
-		more := taken.Plus(amountOf(&u.tasks[count]))
+	for count < u.len() {
+		more := taken.Plus(amountOf(&u.tasks[u.head+count]))
 		if all := own.Plus(more); all.Messages > 1 && all.Exceeds(room) {
 			break
 		}
 		taken = more
 		count++
 	}
-	tasks, lanes = u.tasks[:count:count], u.lanes[:count:count]
-	u.tasks, u.lanes = u.tasks[count:], u.lanes[count:]
+	tasks, lanes = u.tasks[u.head:u.head+count], u.lanes[u.head:u.head+count]
+	u.head += count
 	u.amount = u.amount.Minus(taken)
 	return tasks, lanes, taken
 }
@@ -52,7 +68,7 @@ func (s *session) hand(c *claim, tasks []task, lanes []flow.Lane) {
 	}
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	if own := c.handed(); len(c.surplus.tasks) == 0 && !own.Exceeds(s.room(own)) {
+	if own := c.handed(); c.surplus.len() == 0 && !own.Exceeds(s.room(own)) {
 		s.pool.add(tasks, lanes)
 		return
 	}
@@ -63,7 +79,7 @@ func (s *session) hand(c *claim, tasks []task, lanes []flow.Lane) {
 // handOn gives the pool what there is room for by now, once that is half of what
 // it may have: each piece takes the pool's lock.
 func (s *session) handOn(c *claim) {
-	if len(c.surplus.tasks) == 0 || c.draining.Load() {
+	if c.surplus.len() == 0 || c.draining.Load() {
 		return
 	}
 	own := c.handed()

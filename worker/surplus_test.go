@@ -111,7 +111,7 @@ func (r *surplusRun) check() {
 		if handed := c.handed(); handed.Messages > 1 && handed.Exceeds(most) {
 			r.Fatalf("the handlers were given %+v of %v, want at most %+v", handed, c.TopicPartition, most)
 		}
-		if len(r.given[c]) == 0 && len(c.surplus.tasks) > 0 && c.handed().Messages == 0 {
+		if len(r.given[c]) == 0 && c.surplus.len() > 0 && c.handed().Messages == 0 {
 			r.Fatalf("%v has a surplus of %+v and nothing to do", c.TopicPartition, c.surplus.amount)
 		}
 		sum, held = sum.Plus(c.inFlight()), held.Plus(c.surplus.amount)
