@@ -20,8 +20,8 @@ import (
 	"github.com/lagrange-operator/lagrange/internal/resetplan"
 )
 
-// A reset's tables, its plan, its snapshot and what it commits, are kept in its
-// status while they are small, and beyond that in ConfigMaps of its own: etcd
+// A reset's tables, its plan, its snapshot and what it commits, and the offsets
+// of a group that has no members, are kept in their object's status while they are small, and beyond that in ConfigMaps of its own: etcd
 // takes 1.5 MiB an object, and a plan of 10,000 partitions is 2.1 MB as JSON and
 // 0.33 MB gzipped.
 const (
@@ -40,7 +40,7 @@ const (
 // errDocumentTooLarge: a table is larger than is stored.
 var errDocumentTooLarge = fmt.Errorf("more than %d MiB, gzipped", maxParts*partBytes>>20)
 
-// documents keeps the tables of resets.
+// documents keeps the tables of resets and of groups.
 type documents struct {
 	client.Client
 	live client.Reader
@@ -54,10 +54,10 @@ type stored struct {
 	configMaps []string
 }
 
-// keep stores a table of the reset unless it is small. It may be called again
+// keep stores a table of the owner unless it is small. It may be called again
 // with the same table: the ConfigMaps are named by what they hold, and by the
-// reset's uid, since those of an earlier one of its name may be on their way out.
-func (d documents) keep(ctx context.Context, reset *v1alpha1.KafkaOffsetReset, what string, rows any, count int) (stored, error) {
+// owner's uid, since those of an earlier one of its name may be on their way out.
+func (d documents) keep(ctx context.Context, owner client.Object, what string, rows any, count int) (stored, error) {
 	content, sum := resetplan.Hash(rows)
 	if count <= inlineRows && len(content) <= inlineBytes {
 		return stored{sha256: sum, inline: true}, nil
@@ -68,7 +68,7 @@ func (d documents) keep(ctx context.Context, reset *v1alpha1.KafkaOffsetReset, w
 	}
 	kept := stored{sha256: sum}
 	for i, part := range parts {
-		configMap := documentPart(reset, fmt.Sprintf("%s-%s-%s-%d", reset.Name, what, hashOf([]byte(string(reset.UID)+sum)), i), part)
+		configMap := documentPart(owner, fmt.Sprintf("%s-%s-%s-%d", owner.GetName(), what, hashOf([]byte(string(owner.GetUID())+sum)), i), part)
 		if err := d.Create(ctx, configMap); err != nil && !apierrors.IsAlreadyExists(err) {
 			return stored{}, fmt.Errorf("store the %s in ConfigMap %q: %w", what, configMap.Name, err)
 		}
@@ -77,12 +77,16 @@ func (d documents) keep(ctx context.Context, reset *v1alpha1.KafkaOffsetReset, w
 	return kept, nil
 }
 
-func documentPart(reset *v1alpha1.KafkaOffsetReset, name string, part []byte) *corev1.ConfigMap {
+func documentPart(owner client.Object, name string, part []byte) *corev1.ConfigMap {
 	immutable := true
+	kind, label := resetKind, resetLabel
+	if _, is := owner.(*v1alpha1.KafkaConsumerGroup); is {
+		kind, label = groupKind, keptLabel
+	}
 	return &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{
-			Name: name, Namespace: reset.Namespace, Labels: map[string]string{managedByLabel: managedBy, resetLabel: string(reset.UID)},
-			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(reset, v1alpha1.GroupVersion.WithKind(resetKind))},
+			Name: name, Namespace: owner.GetNamespace(), Labels: map[string]string{managedByLabel: managedBy, label: string(owner.GetUID())},
+			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(owner, v1alpha1.GroupVersion.WithKind(kind))},
 		},
 		Immutable:  &immutable,
 		BinaryData: map[string][]byte{documentKey: part},
@@ -169,9 +173,9 @@ func (d documents) keepRows(ctx context.Context, reset *v1alpha1.KafkaOffsetRese
 }
 
 func (d documents) keepOffsets(
-	ctx context.Context, reset *v1alpha1.KafkaOffsetReset, what string, offsets []v1alpha1.SavedOffset, at metav1.Time,
+	ctx context.Context, owner client.Object, what string, offsets []v1alpha1.SavedOffset, at metav1.Time,
 ) (v1alpha1.ResetOffsets, error) {
-	kept, err := d.keep(ctx, reset, what, offsets, len(offsets))
+	kept, err := d.keep(ctx, owner, what, offsets, len(offsets))
 	table := v1alpha1.ResetOffsets{TakenAt: at, Count: int32(len(offsets)), SHA256: kept.sha256, ConfigMaps: kept.configMaps}
 	if kept.inline {
 		table.Items = offsets

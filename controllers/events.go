@@ -60,7 +60,9 @@ func eventsOf(before, after v1alpha1.KafkaConsumerGroupStatus) []groupEvent {
 		events = append(events, groupEvent{corev1.EventTypeNormal, "OffsetsSeeded", "SeedOffsets",
 			fmt.Sprintf("committed where %d partitions start that had no commit", s.Partitions)})
 	}
+	events = append(events, keptEvents(before, after)...)
 	events = append(events, claimEvents(before, after)...)
+	events = append(events, dedupEvents(before, after)...)
 	events = append(events, stuckEvents(before, after)...)
 	fresh := slices.DeleteFunc(slices.Clone(after.Warnings), func(w string) bool { return slices.Contains(before.Warnings, w) })
 	if len(fresh) > 0 {

@@ -52,13 +52,14 @@ func (r *KafkaConsumerGroupReconciler) apply(ctx context.Context, group *v1alpha
 		}
 		return done
 	}
-	configMap, err := renderConfigMap(group, seen.connection.resolved)
+	told := inPass(group, seen.resets.pass)
+	configMap, err := renderConfigMap(told, seen.connection.resolved)
 	if err == nil {
 		err = r.ensureConfigMap(ctx, configMap, seen)
 	}
 	if err == nil {
 		done.putBack = setByOthers(seen.deployment, m)
-		done.deployment, err = r.ensureDeployment(ctx, group, configMap.Name, seen, d.scale.Replicas, m)
+		done.deployment, err = r.ensureDeployment(ctx, told, configMap.Name, seen, d, m)
 	}
 	if err != nil {
 		return refused(done, group, err)
@@ -81,6 +82,10 @@ func refused(done applyResult, group *v1alpha1.KafkaConsumerGroup, err error) ap
 	}
 	return done
 }
+
+// overtaken: what was decided on is not the newest. That is looked at anew, and nothing
+// is told until then.
+func (a applyResult) overtaken() bool { return a.failed && apierrors.IsConflict(a.err) }
 
 // neverAccepted: asking again brings the same answer.
 func neverAccepted(err error) bool { return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) }
@@ -119,9 +124,11 @@ func sameController(a, b metav1.Object) bool {
 
 // ensureDeployment applies the Deployment unless it is already in force.
 func (r *KafkaConsumerGroupReconciler) ensureDeployment(
-	ctx context.Context, group *v1alpha1.KafkaConsumerGroup, configMap string, seen groupSnapshot, replicas int32, m *memory,
+	ctx context.Context, group *v1alpha1.KafkaConsumerGroup, configMap string, seen groupSnapshot, d decision, m *memory,
 ) (*appsv1.Deployment, error) {
-	desired := renderDeployment(group, seen.connection.resolved, configMap, replicas, r.Settings.ProgressDeadline)
+	desired := renderDeployment(group, seen.connection.resolved, configMap, d.scale.Replicas, r.Settings.ProgressDeadline)
+	d.reset.mark(desired, seen.resets)
+	notePass(desired, seen.resets.pass)
 	content, err := json.Marshal(desired)
 	if err != nil {
 		return seen.deployment, fmt.Errorf("hash Deployment %q: %w", group.Name, err)
@@ -134,7 +141,7 @@ func (r *KafkaConsumerGroupReconciler) ensureDeployment(
 	if m.refused.hash == hash && seen.now.Sub(m.refused.at) < askAgain {
 		return seen.deployment, m.refused.err
 	}
-	live, err := r.applyDeployment(ctx, desired, seen)
+	live, err := r.applyDeployment(ctx, desired, seen, m)
 	if err != nil {
 		if neverAccepted(err) {
 			m.refused = refusal{hash: hash, at: seen.now, err: err}
@@ -142,7 +149,9 @@ func (r *KafkaConsumerGroupReconciler) ensureDeployment(
 		return seen.deployment, err
 	}
 	m.refused = refusal{}
-	m.applied = applied{hash: hash, replicas: replicas, uid: live.UID, generation: live.Generation, before: resourceVersion(seen.deployment)}
+	m.applied = applied{
+		hash: hash, replicas: d.scale.Replicas, uid: live.UID, generation: live.Generation, before: resourceVersion(seen.deployment), made: baselineFor(live),
+	}
 	return live, nil
 }
 
@@ -167,13 +176,13 @@ func inForce(desired *appsv1.Deployment, seen groupSnapshot, hash string, m *mem
 		if live.Annotations[appliedHash] != hash || !equality.Semantic.DeepDerivative(desired.Spec, live.Spec) {
 			return false
 		}
-		m.applied = applied{hash: hash, replicas: *desired.Spec.Replicas, uid: live.UID, generation: live.Generation}
+		m.applied = applied{hash: hash, replicas: *desired.Spec.Replicas, uid: live.UID, generation: live.Generation, made: baselineFor(live)}
 	}
 	if m.applied.hash != hash || m.applied.uid != live.UID {
 		return false
 	}
-	if live.ResourceVersion == m.applied.before || live.Generation < m.applied.generation {
-		return true // the cache has not seen our apply yet
+	if m.applied.unseenBy(live) {
+		return true
 	}
 	return live.Generation == m.applied.generation &&
 		hasAll(live.Labels, desired.Labels) && hasAll(live.Annotations, desired.Annotations)
@@ -181,8 +190,9 @@ func inForce(desired *appsv1.Deployment, seen groupSnapshot, hash string, m *mem
 
 // applyDeployment applies with force on what is ours already. Without a
 // Deployment there is no force, so that one created by someone else in between
-// is a conflict and not silently taken.
-func (r *KafkaConsumerGroupReconciler) applyDeployment(ctx context.Context, desired *appsv1.Deployment, seen groupSnapshot) (*appsv1.Deployment, error) {
+// is a conflict and not silently taken. What asks for workers is applied to the
+// version that it was decided on, and no other.
+func (r *KafkaConsumerGroupReconciler) applyDeployment(ctx context.Context, desired *appsv1.Deployment, seen groupSnapshot, m *memory) (*appsv1.Deployment, error) {
 	u, err := toApply(desired)
 	if err != nil {
 		return nil, err
@@ -192,10 +202,29 @@ func (r *KafkaConsumerGroupReconciler) applyDeployment(ctx context.Context, desi
 		u.SetUID(seen.deployment.UID)
 		options = append(options, client.ForceOwnership)
 	}
-	if err := r.Apply(ctx, client.ApplyConfigurationFromUnstructured(u), options...); err != nil {
+	base, made := baselineOf(seen, m), (*unstructured.Unstructured)(nil)
+	err = guarded(func() error {
+		made = u.DeepCopy()
+		if seen.deployment == nil || *desired.Spec.Replicas > 0 {
+			made.SetResourceVersion(base.version)
+		}
+		return r.Apply(ctx, client.ApplyConfigurationFromUnstructured(made), options...)
+	}, func() (bool, error) { return r.rebased(ctx, desired, &base) })
+	if err != nil {
 		return nil, fmt.Errorf("apply Deployment %q: %w", desired.Name, err)
 	}
-	return fromUnstructured(u)
+	return fromUnstructured(made)
+}
+
+// rebased takes in the version of a Deployment that is still the same, but for its status.
+func (r *KafkaConsumerGroupReconciler) rebased(ctx context.Context, desired *appsv1.Deployment, base *baseline) (bool, error) {
+	var now appsv1.Deployment
+	err := r.Live.Get(ctx, client.ObjectKeyFromObject(desired), &now)
+	if err != nil || !base.still(&now) {
+		return false, client.IgnoreNotFound(err) //nolint:wrapcheck // applyDeployment says what was attempted
+	}
+	base.version = now.ResourceVersion
+	return true, nil
 }
 
 func fromUnstructured(u *unstructured.Unstructured) (*appsv1.Deployment, error) {

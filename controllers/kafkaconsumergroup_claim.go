@@ -25,10 +25,15 @@ func (r *KafkaConsumerGroupReconciler) observeResets(ctx context.Context, group 
 	if err != nil {
 		return err
 	}
+	seen.kept = status.KeptOffsets
 	seen.resets = resetSeen{active: status.ActiveReset, catchUp: status.CatchUp, unfinished: status.UnfinishedReset}
+	seen.resets.pass = highestPass(status, *seen, list.Items...)
 	if active := status.ActiveReset; active != nil {
 		if seen.resets.holder, err = r.holderOf(ctx, group, *active, list.Items); err != nil {
 			return err
+		}
+		if holder := seen.resets.holder; holder != nil {
+			seen.resets.pass = max(seen.resets.pass, highestPass(status, *seen, *holder))
 		}
 		if seen.resets.stopped, err = r.workersGone(ctx, group, *seen); err != nil {
 			return err
@@ -43,13 +48,14 @@ func (r *KafkaConsumerGroupReconciler) observeResets(ctx context.Context, group 
 
 // claimNow is the status as last written. Before workers are started where there
 // are none it is read from the API server: the cache, or a status that another
-// writer's change of the object brought back, may not know of a claim yet.
+// writer's change of the object brought back, may not know of a claim yet. It is
+// read after the Deployment, whose version is the condition of the start.
 func (r *KafkaConsumerGroupReconciler) claimNow(
 	ctx context.Context, group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, m *memory,
 ) (v1alpha1.KafkaConsumerGroupStatus, error) {
 	status := statusNow(group, m)
 	present, _ := presentReplicas(group, seen, m)
-	if status.ActiveReset != nil || present > 0 || pauseOf(group).At(seen.now) == autoscale.PauseScaleToZero {
+	if toldByCache(status, seen.deployment, present) || pauseOf(group).At(seen.now) == autoscale.PauseScaleToZero {
 		return status, nil
 	}
 	var live v1alpha1.KafkaConsumerGroup
@@ -59,7 +65,8 @@ func (r *KafkaConsumerGroupReconciler) claimNow(
 	}
 	if live.UID == group.UID {
 		status.ActiveReset, status.CatchUp = live.Status.ActiveReset, live.Status.CatchUp
-		status.UnfinishedReset = live.Status.UnfinishedReset
+		status.KeptOffsets = live.Status.KeptOffsets
+		status.UnfinishedReset, status.DedupPass = live.Status.UnfinishedReset, max(status.DedupPass, live.Status.DedupPass)
 	}
 	return status, nil
 }
@@ -108,11 +115,14 @@ func (r *KafkaConsumerGroupReconciler) liveReset(ctx context.Context, key client
 	return &reset, nil
 }
 
-// workersGone tells whether none of the workers is left. Before it says so for
-// the first time it asks the API server.
+// workersGone tells whether none of the workers is left, and none can come back by
+// what was decided before the claim. Before it says so for the first time it asks
+// the API server.
 func (r *KafkaConsumerGroupReconciler) workersGone(ctx context.Context, group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot) (bool, error) {
-	if seen.owned != ownedByUs || !stoppedBy(seen.deployment, seen.pods) || seen.resets.active.Stopped {
-		return seen.owned == ownedByUs && stoppedBy(seen.deployment, seen.pods), nil
+	mark := markFor(seen.resets.active, nil)
+	gone := seen.owned == ownedByUs && markOf(seen.deployment) == mark && stoppedBy(seen.deployment, seen.pods)
+	if !gone || seen.resets.active.Stopped {
+		return gone, nil
 	}
 	var deployment appsv1.Deployment
 	var pods corev1.PodList
@@ -123,7 +133,7 @@ func (r *KafkaConsumerGroupReconciler) workersGone(ctx context.Context, group *v
 	if err != nil {
 		return false, fmt.Errorf("look for workers of %q: %w", client.ObjectKeyFromObject(group), err)
 	}
-	return stoppedBy(&deployment, pods.Items), nil
+	return markOf(&deployment) == mark && stoppedBy(&deployment, pods.Items), nil
 }
 
 // stoppedBy: the Deployment asks for no workers, its controller has seen that, and

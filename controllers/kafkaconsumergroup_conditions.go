@@ -52,7 +52,9 @@ func (r *KafkaConsumerGroupReconciler) setConditions(
 	set(v1alpha1.ConditionScalingLimited, scalingLimited(group, d))
 	stalled := r.stalled(s, seen, d, done)
 	set(v1alpha1.ConditionStalled, stalled)
-	set(v1alpha1.ConditionReconciling, reconciling(s, seen, d, done, stalled))
+	if !done.overtaken() || meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionReconciling) == nil {
+		set(v1alpha1.ConditionReconciling, reconciling(s, seen, d, done, stalled))
+	}
 	set(v1alpha1.ConditionReady, r.ready(s, seen, d, stalled))
 }
 
@@ -100,7 +102,7 @@ func pausedVerdict(group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, d dec
 	case p.Mode == v1alpha1.PauseScaleToZero && done.replicas > 0:
 		message = "the workers are not stopped, since nothing can be applied (see Stalled)"
 	case p.Mode == v1alpha1.PauseScaleToZero:
-		message = "all workers are stopped; a group without members loses its committed offsets after the broker's offsets.retention.minutes (7 days by default)"
+		message = "all workers are stopped; its committed offsets are kept in status.keptOffsets, since brokers forget those of a group without members"
 	}
 	if p.Until != nil {
 		message += ", until " + p.Until.UTC().Format(time.RFC3339)

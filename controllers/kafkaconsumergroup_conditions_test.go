@@ -192,7 +192,7 @@ func TestConditions(t *testing.T) {
 				w.group.Spec.Pause = &v1alpha1.PauseSpec{Mode: v1alpha1.PauseScaleToZero, Reason: "database upgrade"}
 				w.d.scale.Reason, w.done.replicas = autoscale.ReasonPaused, 0
 			},
-			kind: v1alpha1.ConditionPaused, status: metav1.ConditionTrue, because: "ScaleToZero", says: "offsets.retention.minutes",
+			kind: v1alpha1.ConditionPaused, status: metav1.ConditionTrue, because: "ScaleToZero", says: "status.keptOffsets",
 		},
 		"PauseOfABlockedGroup": {
 			reason: "a pause that can't be applied must not claim that it was",
@@ -426,5 +426,32 @@ func TestForeignMembers(t *testing.T) {
 	seen.cluster.changed = &blocked{}
 	if got := foreignMembers(seen); len(got) != 0 {
 		t.Errorf("foreign members %v of another cluster's group, want none", got)
+	}
+}
+
+// TestOvertaken: an apply that lost against somebody's change tells nothing, and is not
+// said to be in force.
+func TestOvertaken(t *testing.T) {
+	group, before, seen, d, done := healthy()
+	r := &KafkaConsumerGroupReconciler{Settings: DefaultSettings()}
+	told := func(err error) (string, int64) {
+		s := r.statusOf(group, before, seen, d, refused(done, group, err))
+		c := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionReconciling)
+		return c.Reason, s.ObservedGeneration
+	}
+	newer := fmt.Errorf("apply Deployment: %w", conflict())
+	if reason, _ := told(newer); reason != v1alpha1.ReasonApplyFailed {
+		t.Errorf("%s, of a group of which nothing was told yet", reason)
+	}
+	before = r.statusOf(group, before, seen, d, done)
+	group.Generation = 4
+	if reason, generation := told(newer); reason != v1alpha1.ReasonSettled || generation != 3 {
+		t.Errorf("%s of generation %d after a conflict", reason, generation)
+	}
+	if reason, generation := told(errors.New("quota")); reason != v1alpha1.ReasonApplyFailed || generation != 4 {
+		t.Errorf("%s of generation %d after a failure", reason, generation)
+	}
+	if lost := refused(done, group, newer); d.inForce(lost) || lost.err == nil {
+		t.Errorf("%+v is in force, or not tried again", lost)
 	}
 }

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
@@ -25,7 +27,7 @@ import (
 	"github.com/lagrange-operator/lagrange/internal/kafkaadmin"
 )
 
-// +kubebuilder:rbac:groups=kafka.lagrange.dev,resources=kafkaconsumergroups,verbs=get;list;watch
+// +kubebuilder:rbac:groups=kafka.lagrange.dev,resources=kafkaconsumergroups,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=kafka.lagrange.dev,resources=kafkaconsumergroups/status,verbs=patch
 // +kubebuilder:rbac:groups=kafka.lagrange.dev,resources=kafkaconsumergroups/finalizers,verbs=update
 // +kubebuilder:rbac:groups=kafka.lagrange.dev,resources=kafkaoffsetresets,verbs=get;list;watch
@@ -125,20 +127,29 @@ func (r *KafkaConsumerGroupReconciler) Reconcile(ctx context.Context, req ctrl.R
 		return ctrl.Result{}, nil
 	}
 	memory := r.memories.of(req.NamespacedName, group.UID)
+	if !group.DeletionTimestamp.IsZero() {
+		return r.end(ctx, group, memory)
+	}
+	wait, notHeld := r.holdOffsets(ctx, group)
+	if wait {
+		return ctrl.Result{RequeueAfter: afterConflict}, nil
+	}
 	seen, err := r.observe(ctx, group, memory)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
 	if seen.undecided() {
-		return ctrl.Result{RequeueAfter: resync}, nil // the first sample wakes it
+		return ctrl.Result{RequeueAfter: resync}, notHeld // the first sample wakes it
 	}
-	decided := r.seed(ctx, group, seen, r.decide(group, seen, memory), memory)
+	decided := r.keep(ctx, group, seen, r.decide(group, seen, memory), memory)
+	decided = r.seed(ctx, group, seen, decided, memory)
 	done := r.apply(ctx, group, seen, decided, memory)
+	seen.mayNotDelete = !r.mayDelete(ctx, group, seen, memory) // which may take a while
 	wrote, err := r.report(ctx, group, seen, decided, done, memory)
-	return outcome(decided, done, wrote, err)
+	return outcome(decided, done, wrote, errors.Join(err, notHeld))
 }
 
-// get reads the group; found is false when it is gone or going.
+// get reads the group; found is false when it is gone, or going with nothing to do.
 func (r *KafkaConsumerGroupReconciler) get(ctx context.Context, key types.NamespacedName) (*v1alpha1.KafkaConsumerGroup, bool, error) {
 	var group v1alpha1.KafkaConsumerGroup
 	err := r.Get(ctx, key, &group)
@@ -148,11 +159,11 @@ func (r *KafkaConsumerGroupReconciler) get(ctx context.Context, key types.Namesp
 	if err != nil {
 		return nil, false, fmt.Errorf("get KafkaConsumerGroup %q: %w", key, err)
 	}
-	return &group, group.DeletionTimestamp.IsZero(), nil
+	return &group, group.DeletionTimestamp.IsZero() || controllerutil.ContainsFinalizer(&group, offsetsFinalizer), nil
 }
 
 // forget ends everything held for a group that is gone. Its Deployment and
-// ConfigMaps go by their owner reference, its offsets stay.
+// ConfigMaps go by their owner reference.
 func (r *KafkaConsumerGroupReconciler) forget(key types.NamespacedName) {
 	r.Samples.Forget(key.String())
 	r.Credentials.keep(credentialUser{groupKind, key}, nil)
@@ -186,7 +197,7 @@ func keyOf(owner string) types.NamespacedName {
 // SetupWithManager registers the reconciler, its index and its watches.
 func (r *KafkaConsumerGroupReconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager) error {
 	r.Credentials.onChange(groupKind, r.wakeups.wake)
-	r.status = newStatusWriter(r.Client, r.Clock, r.Settings.StatusWritesPerSecond)
+	r.status = newStatusWriter(r.Client, r.Live, r.Clock, r.Settings.StatusWritesPerSecond)
 	if err := indexGroups(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}

@@ -19,6 +19,8 @@ type decision struct {
 	held *blocked
 	// reset is who has the group.
 	reset resetDecision
+	// kept is what is to be done about offsets that expire.
+	kept keptDecision
 	// seed is what is to be done about partitions without a commit.
 	seed  seedDecision
 	scale autoscale.Decision

@@ -110,7 +110,7 @@ func TestSettingsThatDoNothingGood(t *testing.T) {
 	group, _, seen, _, _ := healthy()
 	group.Spec.Topics = []v1alpha1.TopicName{"orders", "__consumer_offsets"}
 	seen.connection.connection.Version = "99.0.0"
-	warned := strings.Join(warningsOf(group, seen, nil), "\n")
+	warned := strings.Join(warningsOf(group, seen, decision{}, v1alpha1.KafkaConsumerGroupStatus{}), "\n")
 	for _, words := range []string{"__consumer_offsets, which is internal", "99.0.0 is newer than 4.2.0"} {
 		if !strings.Contains(warned, words) {
 			t.Errorf("%q, want %q in it", warned, words)
@@ -119,7 +119,7 @@ func TestSettingsThatDoNothingGood(t *testing.T) {
 	group.Spec.Topics = group.Spec.Topics[:1]
 	for _, version := range []string{"", "3.6.0", "4.2.0"} {
 		seen.connection.connection.Version = version
-		if got := warningsOf(group, seen, nil); len(got) > 0 {
+		if got := warningsOf(group, seen, decision{}, v1alpha1.KafkaConsumerGroupStatus{}); len(got) > 0 {
 			t.Errorf("version %q: %q, want no warning", version, got)
 		}
 	}

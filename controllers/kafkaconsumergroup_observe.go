@@ -43,6 +43,10 @@ type groupSnapshot struct {
 	cluster clusterSeen
 	// resets are who has the group, and who wants it.
 	resets resetSeen
+	// kept are the offsets that were kept of the group, by its status; nil for none.
+	kept *v1alpha1.KeptOffsets
+	// mayNotDelete: the consumer group is to be deleted with the object, and the broker will refuse it.
+	mayNotDelete bool
 	// elder is an older object with the same cluster and group, "" when there is none.
 	elder string
 	// elderPending: an older object has the same group id, and its cluster isn't known yet.

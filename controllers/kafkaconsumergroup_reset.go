@@ -40,6 +40,8 @@ type resetSeen struct {
 	catchUp *v1alpha1.CatchUpStatus
 	// unfinished is a reset that went in the middle of its commits, by the group's status.
 	unfinished *v1alpha1.UnfinishedReset
+	// pass is which dedup namespace is in force, from 1.
+	pass int32
 }
 
 // resetDecision is who has the group after this reconcile. What changes in it is
@@ -170,7 +172,6 @@ func recordOf(active v1alpha1.ActiveReset, reset *v1alpha1.KafkaOffsetReset, now
 // setResets says who has the group. A count that could not be applied changes
 // nothing: a reset that gave the group back is told when its workers are asked for.
 func setResets(s *v1alpha1.KafkaConsumerGroupStatus, seen groupSnapshot, d decision, done applyResult) {
-	inForce := d.blocked == nil && d.held == nil && done.invalid == nil && !done.failed
 	neverStopped := d.reset.released != nil && done.replicas > 0
 	s.ActiveReset, s.CatchUp, s.UnfinishedReset = seen.resets.active, seen.resets.catchUp, seen.resets.unfinished
 	// What a reset hands over is taken although nothing can be applied: there are no workers in either case.
@@ -179,10 +180,15 @@ func setResets(s *v1alpha1.KafkaConsumerGroupStatus, seen groupSnapshot, d decis
 		s.ActiveReset = active.DeepCopy()
 		s.ActiveReset.Writing = false // it is done with that, and may go
 	}
-	if seen.resets.held() || inForce || neverStopped || handedOver {
+	if seen.resets.held() || d.inForce(done) || neverStopped || handedOver {
 		s.ActiveReset, s.CatchUp, s.UnfinishedReset = d.reset.active, d.reset.catchUp, d.reset.unfinished
 		s.Resets = remembered(s.Resets, d.reset.record)
 	}
+}
+
+// inForce: what was decided is.
+func (d decision) inForce(done applyResult) bool {
+	return d.blocked == nil && d.held == nil && done.invalid == nil && !done.failed
 }
 
 // remembered puts a record first, in place of an earlier one of the same reset.

@@ -8,12 +8,10 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
 	"github.com/lagrange-operator/lagrange/internal/kafka"
-	"github.com/lagrange-operator/lagrange/internal/kafkaadmin"
 	"github.com/lagrange-operator/lagrange/internal/resetplan"
 )
 
@@ -44,6 +42,9 @@ type seeding struct {
 // what isn't known, as long as it may pass by itself within seedFor.
 func (r *KafkaConsumerGroupReconciler) seed(ctx context.Context, group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, d decision, m *memory) decision {
 	s := &m.seeding
+	if d.blocked != nil || d.held != nil {
+		d.seed = seedDecision{} // what expired comes first
+	}
 	switch {
 	case !d.seed.starts:
 		s.since = time.Time{}
@@ -52,7 +53,7 @@ func (r *KafkaConsumerGroupReconciler) seed(ctx context.Context, group *v1alpha1
 	}
 	problem := d.seed.unknown
 	if d.seed.due {
-		d.seed.told = r.trySeed(ctx, group, seen, s.pace(d.seed.starts), s)
+		d.seed.told = r.trySeed(ctx, group, seen, s.pace(d.seed.starts), m)
 		problem, d.seed.again = s.failed, seedAgain
 	}
 	switch {
@@ -79,14 +80,15 @@ func (s *seeding) pace(starts bool) time.Duration {
 // trySeed makes an attempt when it is time for one, and tells of its success. That
 // somebody joined meanwhile is no failure: the workers find their places with them.
 func (r *KafkaConsumerGroupReconciler) trySeed(
-	ctx context.Context, group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, pace time.Duration, s *seeding,
+	ctx context.Context, group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, pace time.Duration, m *memory,
 ) *v1alpha1.SeedingStatus {
+	s := &m.seeding
 	if !s.tried.IsZero() && seen.now.Sub(s.tried) < pace {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, seedAttempt)
 	defer cancel()
-	seeded, err := r.commitSeeds(ctx, group, seen, s)
+	seeded, err := r.commitSeeds(ctx, group, seen, m)
 	s.tried, s.failed = seen.now, err
 	if errors.Is(err, kafka.ErrGroupNotEmpty) {
 		s.failed = nil
@@ -99,44 +101,32 @@ func (r *KafkaConsumerGroupReconciler) trySeed(
 }
 
 // commitSeeds reads what is committed now, and commits what is missing.
-func (r *KafkaConsumerGroupReconciler) commitSeeds(ctx context.Context, group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, s *seeding) (int, error) {
-	if err := r.unclaimed(ctx, group); err != nil {
+func (r *KafkaConsumerGroupReconciler) commitSeeds(ctx context.Context, group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, m *memory) (int, error) {
+	if err := r.unclaimedBut(ctx, group, nil); err != nil {
 		return 0, err
 	}
 	connection := seen.connection.connection
-	survey, err := r.Kafka.Survey(ctx, connection, kafkaadmin.Question{
-		GroupID: group.Spec.GroupID, Topics: existing(seen.sample), Isolation: kafka.Isolation(group.Spec.Consumer.IsolationLevel),
-	})
+	survey, err := r.surveyOf(ctx, group, seen)
 	switch {
 	case err != nil:
 		return 0, err
-	case survey.ClusterID != seen.cluster.id:
-		return 0, fmt.Errorf("survey group %q: cluster %q answered in place of %q", group.Spec.GroupID, survey.ClusterID, seen.cluster.id)
 	case !survey.Empty():
 		return 0, kafka.ErrGroupNotEmpty
 	}
 	wanted := resetplan.Seeds(survey, kafka.InitialOffset(group.Spec.Consumer.InitialOffset))
+	for _, w := range wanted {
+		at := kafka.TopicPartition{Topic: w.Topic, Partition: w.Partition}
+		if _, kept := m.keeping.table.by[at]; kept { // since the sample: it is committed again first
+			return 0, fmt.Errorf("commit the first offset of partition %q: %w: its commit has just expired", at, kafka.ErrUnavailable)
+		}
+	}
 	for _, request := range resetplan.Split(group.Spec.GroupID, wanted, resetplan.CommitLimit) {
 		if err := r.Kafka.Commit(ctx, connection, group.Spec.GroupID, commitsOf(request)); err != nil {
 			return 0, err
 		}
 	}
-	s.read = survey.At
+	m.seeding.read = survey.At
 	return len(wanted), nil
-}
-
-// unclaimed asks the API server whether the group is free of resets: what the
-// cache says commits nothing.
-func (r *KafkaConsumerGroupReconciler) unclaimed(ctx context.Context, group *v1alpha1.KafkaConsumerGroup) error {
-	var live v1alpha1.KafkaConsumerGroup
-	key := client.ObjectKeyFromObject(group)
-	if err := r.Live.Get(ctx, key, &live); err != nil {
-		return fmt.Errorf("get KafkaConsumerGroup %q before its offsets are committed: %w", key, err)
-	}
-	if live.UID != group.UID || !live.DeletionTimestamp.IsZero() || live.Status.ActiveReset != nil || live.Status.UnfinishedReset != nil {
-		return fmt.Errorf("commit the first offsets of KafkaConsumerGroup %q: it was given to a reset, or is being deleted", key)
-	}
-	return nil
 }
 
 // existing are the topics of a sample that exist.

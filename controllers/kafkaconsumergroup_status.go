@@ -43,6 +43,9 @@ func (r *KafkaConsumerGroupReconciler) report(
 	after := r.statusOf(group, before, seen, d, done)
 	r.views.of(client.ObjectKeyFromObject(group).String()).setNumbers(numbersOf(seen, d, after))
 	wrote, err := r.status.write(ctx, group, before, after, m)
+	if err == nil {
+		r.forgetKept(ctx, group, before, after, m)
+	}
 	if wrote.written && err == nil {
 		for _, e := range eventsOf(before, after) {
 			r.emit(group, e)
@@ -68,15 +71,19 @@ func (r *KafkaConsumerGroupReconciler) statusOf(
 	group *v1alpha1.KafkaConsumerGroup, before v1alpha1.KafkaConsumerGroupStatus, seen groupSnapshot, d decision, done applyResult,
 ) v1alpha1.KafkaConsumerGroupStatus {
 	after := *before.DeepCopy()
-	after.ObservedGeneration = group.Generation
+	if !done.overtaken() {
+		after.ObservedGeneration = group.Generation
+	}
 	after.ClusterID, after.BootstrapServers, after.OtherClusterID = seen.cluster.id, seen.cluster.servers, seen.cluster.other
 	after.Selector = labels.SelectorFromSet(selectorLabels(group)).String()
 	setReplicas(&after, seen, d, done)
 	setResets(&after, seen, d, done)
+	setDedup(&after, group, seen, d, done)
 	setLag(&after, seen, d)
 	setStuck(&after, seen, d)
+	setKept(&after, d)
 	setSeeding(&after, seen, d, r.Settings.SampleMaxAge)
-	after.Warnings = warningsOf(group, seen, after.Seeding)
+	after.Warnings = warningsOf(group, seen, d, after)
 	r.setConditions(group, &after, seen, d, done)
 	return after
 }
@@ -251,9 +258,10 @@ func worstOf(seen groupSnapshot) []v1alpha1.PartitionStatus {
 }
 
 // warningsOf are things that work and will hurt.
-func warningsOf(group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, seeding *v1alpha1.SeedingStatus) []string {
-	warnings := append(settingsWarnings(group.Spec), seedWarnings(seeding)...)
+func warningsOf(group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, d decision, s v1alpha1.KafkaConsumerGroupStatus) []string {
+	warnings := slices.Concat(settingsWarnings(group.Spec), keptWarnings(s, d.kept.unkept, seen.now), seedWarnings(s.Seeding))
 	warnings = append(warnings, topicWarnings(group)...)
+	warnings = append(warnings, rightsWarnings(group, seen)...)
 	warnings = append(warnings, versionWarnings(seen)...)
 	warnings = append(warnings, kafkaWarnings(seen)...)
 	for _, m := range foreignMembers(seen) {

@@ -29,9 +29,6 @@ func (r *KafkaOffsetResetReconciler) commit(ctx context.Context, t *resetTurn) (
 	if err != nil {
 		return 0, err
 	}
-	if why == nil {
-		why = t.reachable()
-	}
 	if why == nil && !t.mayWrite() {
 		why = &trouble{v1alpha1.ReasonInProgress, "the group's controller has not noted yet that offsets are going to change", false}
 	}
@@ -48,7 +45,7 @@ func (r *KafkaOffsetResetReconciler) commit(ctx context.Context, t *resetTurn) (
 	t.status.Intent.Requests = int32(len(requests))
 	if begun := t.status.Intent.Begun; begun > 0 {
 		if err := r.goOn(ctx, t, requests[begun-1]); err != nil {
-			return r.notCommitted(ctx, t, requests[begun-1], err)
+			return r.notCommitted(ctx, t, false, err)
 		}
 	}
 	for _, request := range requests[t.status.Intent.Begun:] {
@@ -57,7 +54,7 @@ func (r *KafkaOffsetResetReconciler) commit(ctx context.Context, t *resetTurn) (
 			return 0, err
 		}
 		if err := r.send(ctx, t, request); err != nil {
-			return r.notCommitted(ctx, t, request, err)
+			return r.notCommitted(ctx, t, t.nothingWritten(err), err)
 		}
 	}
 	t.memory.uncertain = 0
@@ -101,8 +98,12 @@ func (r *KafkaOffsetResetReconciler) stillSo(ctx context.Context, t *resetTurn) 
 	return false, time.Nanosecond, nil
 }
 
-// writesOf is what is intended.
+// writesOf is what is intended. That the group is going is told before that a table
+// is lost: the deletion of the group waits to be told it.
 func (r *KafkaOffsetResetReconciler) writesOf(ctx context.Context, t *resetTurn) ([]v1alpha1.SavedOffset, *trouble, error) {
+	if why := t.reachable(); why != nil {
+		return nil, why, nil
+	}
 	writes, err := r.documents().offsetsOf(ctx, t.reset.Namespace, t.status.Intent.Offsets)
 	if lost := tablesLost(err); lost != nil {
 		return nil, lost, nil
@@ -152,7 +153,7 @@ func commitsOf(writes []v1alpha1.SavedOffset) []kafka.PartitionCommit {
 	for _, w := range writes {
 		commits = append(commits, kafka.PartitionCommit{
 			TopicPartition: kafka.TopicPartition{Topic: w.Topic, Partition: w.Partition},
-			Commit:         kafka.Commit{Offset: *w.Offset, Metadata: w.Metadata},
+			Commit:         kafka.Commit{Offset: *w.Offset, Metadata: resetplan.MetadataOf(w)},
 		})
 	}
 	return commits

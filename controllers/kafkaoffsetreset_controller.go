@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
 	"github.com/lagrange-operator/lagrange/internal/kafka"
 	"github.com/lagrange-operator/lagrange/internal/kafkaadmin"
+	"github.com/lagrange-operator/lagrange/internal/resetplan"
 )
 
 // +kubebuilder:rbac:groups=kafka.lagrange.dev,resources=kafkaoffsetresets,verbs=get;list;watch;patch;delete
@@ -57,6 +59,10 @@ type Offsets interface {
 	Delete(ctx context.Context, c kafkaadmin.Connection, groupID string, partitions []kafka.TopicPartition) error
 	// RemoveStatic removes static members from the group.
 	RemoveStatic(ctx context.Context, c kafkaadmin.Connection, groupID string, instanceIDs []string) error
+	// Retention is how long the commits of a group without members last, 0 where the broker does not say it.
+	Retention(ctx context.Context, c kafkaadmin.Connection, groupID string) (time.Duration, error)
+
+	Groups
 }
 
 // KafkaOffsetResetReconciler carries out each KafkaOffsetReset, one step after
@@ -90,6 +96,8 @@ type resetMemory struct {
 	failures int
 	// uncertain is how often in a row the outcome of a commit was not known.
 	uncertain int
+	// replay is when the replay last got on.
+	replay resetplan.Pace
 }
 
 // Reconcile takes one reset one step further.
@@ -114,13 +122,13 @@ func (r *KafkaOffsetResetReconciler) Reconcile(ctx context.Context, req ctrl.Req
 }
 
 // resetEnding maps what happened to an ending: a conflict means that there is
-// something newer to look at.
+// something newer to look at. That something else was not found is a failure.
 func resetEnding(wait time.Duration, err error) (ctrl.Result, error) {
 	switch {
 	case apierrors.IsConflict(err):
-		return ctrl.Result{RequeueAfter: time.Second}, nil
-	case apierrors.IsNotFound(err):
-		return ctrl.Result{}, nil // the reset is gone
+		return ctrl.Result{RequeueAfter: afterConflict}, nil
+	case errors.Is(err, errResetGone):
+		return ctrl.Result{}, nil
 	case err != nil:
 		return ctrl.Result{}, err
 	}

@@ -41,7 +41,13 @@ func (r *KafkaOffsetResetReconciler) drain(ctx context.Context, t *resetTurn) (t
 	if err != nil {
 		return 0, err
 	}
-	members, why := r.membersOf(ctx, t, len(pods) == 0)
+	members, why := r.membersOf(ctx, t)
+	if why == nil && len(pods) == 0 {
+		why, err = r.removeStatic(ctx, t, members)
+	}
+	if err != nil {
+		return 0, err
+	}
 	if why != nil {
 		t.status.Draining.EmptySince = nil
 		t.waits(why)

@@ -83,14 +83,14 @@ func (r *KafkaOffsetResetReconciler) release(ctx context.Context, t *resetTurn) 
 }
 
 func (r *KafkaOffsetResetReconciler) setFinalizer(ctx context.Context, t *resetTurn, set func(client.Object, string) bool) error {
-	next := t.reset.DeepCopy()
-	if !set(next, resetFinalizer) {
+	if !set(t.reset.DeepCopy(), resetFinalizer) {
 		return nil
 	}
-	err := r.Patch(ctx, next, client.MergeFromWithOptions(t.reset, client.MergeFromWithOptimisticLock{}))
+	err := r.patchGuarded(ctx, t, func(next *v1alpha1.KafkaOffsetReset) { set(next, resetFinalizer) }, func(next *v1alpha1.KafkaOffsetReset, patch client.Patch) error {
+		return r.Patch(ctx, next, patch)
+	})
 	if err != nil {
 		return fmt.Errorf("change the finalizers of KafkaOffsetReset %q: %w", client.ObjectKeyFromObject(t.reset), err)
 	}
-	t.reset = next
 	return nil
 }

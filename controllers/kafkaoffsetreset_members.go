@@ -15,30 +15,40 @@ import (
 	"github.com/lagrange-operator/lagrange/internal/kafka"
 )
 
-// membersOf are the group's members. Static ones stay in the group when their
-// pods have gone, until their session is over: those of the workers are removed.
-func (r *KafkaOffsetResetReconciler) membersOf(ctx context.Context, t *resetTurn, podsGone bool) ([]kafka.Member, *trouble) {
+// membersOf are the group's members.
+func (r *KafkaOffsetResetReconciler) membersOf(ctx context.Context, t *resetTurn) ([]kafka.Member, *trouble) {
 	if why := t.reachable(); why != nil {
 		return nil, why
 	}
-	groupID := t.group.Spec.GroupID
-	membership, err := r.Kafka.Membership(ctx, t.connection.connection, groupID)
+	membership, err := r.Kafka.Membership(ctx, t.connection.connection, t.group.Spec.GroupID)
 	if err != nil {
 		return nil, t.kafkaFailed(err)
 	}
 	t.memory.failures = 0
+	return membership.Members, nil
+}
+
+// removeStatic has static members of the workers leave the group when their pods
+// have gone: by themselves they stay until their session is over. Who is removed
+// is stored before.
+func (r *KafkaOffsetResetReconciler) removeStatic(ctx context.Context, t *resetTurn, members []kafka.Member) (*trouble, error) {
 	var static []string
-	for _, m := range membership.Members {
-		if podsGone && m.InstanceID != "" && t.isWorker(m) {
+	for _, m := range members {
+		if m.InstanceID != "" && t.isWorker(m) {
 			static = append(static, m.InstanceID)
 		}
 	}
-	if len(static) > 0 {
-		if err := r.Kafka.RemoveStatic(ctx, t.connection.connection, groupID, static); err != nil {
-			return nil, t.kafkaFailed(err)
-		}
+	if len(static) == 0 {
+		return nil, nil //nolint:nilnil // nobody to remove is the normal case
 	}
-	return membership.Members, nil
+	t.status.Draining.Removing = shortNames(static)
+	if err := r.write(ctx, t); err != nil {
+		return nil, err
+	}
+	if err := r.Kafka.RemoveStatic(ctx, t.connection.connection, t.group.Spec.GroupID, static); err != nil {
+		return t.kafkaFailed(err), nil
+	}
+	return nil, nil //nolint:nilnil // it is done
 }
 
 // isWorker: the workers call themselves by the names of their pods, which begin
@@ -107,6 +117,15 @@ func shortName(name string) string {
 		return name
 	}
 	return strings.ToValidUTF8(name[:100], "") + "…"
+}
+
+// shortNames are as many names as a status has room for.
+func shortNames(names []string) []string {
+	var short []string
+	for _, name := range names[:min(len(names), maxNamed)] {
+		short = append(short, shortName(name))
+	}
+	return short
 }
 
 // strangers are members that can't be workers: they have another name, and are

@@ -89,7 +89,7 @@ func (r *KafkaOffsetResetReconciler) makePlan(ctx context.Context, t *resetTurn)
 	}
 	plan, rows, problems := resetplan.Make(resetplan.Request{
 		Identity: resetplan.Identity{UID: string(t.reset.UID), ClusterID: t.group.Status.ClusterID, GroupID: survey.GroupID, Revision: revision},
-		Spec:     t.reset.Spec, Time: at, Rollback: rollback, Survey: survey,
+		Spec:     t.reset.Spec, Time: at, Rollback: rollback, Dedup: t.dedup(), Survey: survey,
 	})
 	if len(problems) > 0 && problems[0].Reason == v1alpha1.ReasonGroupNotSupported {
 		t.status.Plan = before

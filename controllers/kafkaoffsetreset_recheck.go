@@ -78,8 +78,9 @@ func (r *KafkaOffsetResetReconciler) held(ctx context.Context, t *resetTurn, sur
 	}
 	drained, problems := resetplan.Recheck(t.reset.Spec, *t.status.Plan, rows, rollback, survey)
 	uncovered, err := r.uncovered(ctx, t, writtenPartitions(drained.Writes), survey)
-	if err != nil || len(problems)+len(uncovered) > 0 {
-		return drained, append(problems, uncovered...), err
+	problems = append(append(problems, uncovered...), t.unnamed()...)
+	if err != nil || len(problems) > 0 {
+		return drained, problems, err
 	}
 	drained.Snapshot, t.mixed, err = r.unmixed(ctx, t, drained.Snapshot)
 	return drained, nil, err

@@ -16,13 +16,22 @@ type troubled struct{ *trouble }
 // Error implements error.
 func (t troubled) Error() string { return t.message }
 
+// nothingWritten: the very first request was begun in this turn, and has not been
+// done. Of one that was begun before, as after an uncertain answer or by a manager
+// that is gone, nobody knows: it may be carried out later.
+func (t *resetTurn) nothingWritten(err error) bool {
+	return t.status.Intent.Begun == 1 && t.status.Intent.Rounds == 1 && !errors.Is(err, kafka.ErrUncertain)
+}
+
 // notCommitted decides what follows a request that was not, or may not have been
 // done. Where the broker has refused the very first request, nothing of the plan
 // is written, and the reset can fail. Otherwise it goes on until all is written:
 // the workers must not see one half of it.
-func (r *KafkaOffsetResetReconciler) notCommitted(ctx context.Context, t *resetTurn, request []v1alpha1.SavedOffset, err error) (time.Duration, error) {
+func (r *KafkaOffsetResetReconciler) notCommitted(ctx context.Context, t *resetTurn, untouched bool, err error) (time.Duration, error) {
 	intent, why := t.status.Intent, troubled{}
-	untouched := intent.Begun == 1 && intent.Rounds == 1
+	if untouched {
+		intent.Begun = 0 // it is begun anew
+	}
 	switch {
 	case errors.As(err, &why):
 		t.waits(why.trouble)
@@ -34,7 +43,7 @@ func (r *KafkaOffsetResetReconciler) notCommitted(ctx context.Context, t *resetT
 		}
 		t.waits(t.kafkaFailed(err))
 	case errors.Is(err, kafka.ErrGroupNotEmpty):
-		return r.joined(ctx, t, untouched && r.notWritten(ctx, t, request))
+		return r.joined(ctx, t, untouched)
 	case untouched && refusedReason(err) != "":
 		t.untouched()
 		t.end(v1alpha1.PhaseFailed, refusedReason(err), "Kafka refused the commit, and nothing was committed: "+err.Error())
@@ -59,19 +68,12 @@ func refusedReason(err error) string {
 	return ""
 }
 
-// notWritten: nothing of the request is there. One that was given up for lost may
-// have been done after it was read back for the last time.
-func (r *KafkaOffsetResetReconciler) notWritten(ctx context.Context, t *resetTurn, request []v1alpha1.SavedOffset) bool {
-	survey, why := r.survey(ctx, t, t.question())
-	return why == nil && !anyWritten(request, survey)
-}
-
 // smaller goes on with requests of half the size. A broker that can't store one
 // says so, or fails without a word.
 func (t *resetTurn) smaller(err error) time.Duration {
 	intent := t.status.Intent
 	t.waits(t.kafkaFailed(err))
-	if intent.Begun > 1 || !errors.Is(err, kafka.ErrTooLarge) {
+	if intent.Begun > 0 {
 		intent.Rounds++ // some of it may be written
 	}
 	intent.Limit, intent.Begun = max(intent.Limit/2, minLimit), 0

@@ -143,7 +143,7 @@ func (r *KafkaOffsetResetReconciler) noteReplay(ctx context.Context, t *resetTur
 	if err != nil {
 		return err
 	}
-	t.status.Replay = resetplan.Replay(*t.status.Snapshot, snapshot, writes, committedIn(sample), consumedPerSecond(t.group), t.now)
+	t.status.Replay, t.memory.replay = resetplan.Replay(t.status.Replay, t.memory.replay, snapshot, writes, committedIn(sample), consumedPerSecond(t.group), t.now)
 	return nil
 }
 

@@ -23,23 +23,24 @@ func (r *KafkaOffsetResetReconciler) report(ctx context.Context, t *resetTurn) e
 	return r.write(ctx, t)
 }
 
-// write writes the status if it is another than the API server has, and only if
-// nobody has written since it was read.
+// write writes the status if it is another than the API server has, and only over
+// the reset that it was decided on.
 func (r *KafkaOffsetResetReconciler) write(ctx context.Context, t *resetTurn) error {
 	t.status.ObservedGeneration = t.reset.Generation
 	t.setConditions()
 	if reflect.DeepEqual(t.status, t.reset.Status) {
 		return nil
 	}
-	before, next := t.reset.Status, t.reset.DeepCopy()
-	next.Status = *t.status.DeepCopy()
-	err := r.Status().Patch(ctx, next, client.MergeFromWithOptions(t.reset, client.MergeFromWithOptimisticLock{}))
+	before, after := t.reset.Status, *t.status.DeepCopy()
+	err := r.patchGuarded(ctx, t, func(next *v1alpha1.KafkaOffsetReset) { next.Status = after }, func(next *v1alpha1.KafkaOffsetReset, patch client.Patch) error {
+		return r.Status().Patch(ctx, next, patch)
+	})
 	if err != nil {
 		return fmt.Errorf("write the status of KafkaOffsetReset %q: %w", client.ObjectKeyFromObject(t.reset), err)
 	}
-	t.reset, t.status = next, *next.Status.DeepCopy()
-	for _, e := range resetEvents(before, next.Status) {
-		r.emit(next, e)
+	t.status = *t.reset.Status.DeepCopy()
+	for _, e := range resetEvents(before, t.reset.Status) {
+		r.emit(t.reset, e)
 		log.FromContext(ctx).Info(e.note, "reason", e.reason)
 	}
 	return nil
@@ -70,7 +71,9 @@ var resetSteps = []struct {
 	phases    []v1alpha1.ResetPhase
 	done      func(*resetTurn) bool
 }{
-	{v1alpha1.ConditionPlanned, []v1alpha1.ResetPhase{v1alpha1.PhasePlanning}, func(t *resetTurn) bool { return t.status.Plan != nil }},
+	{v1alpha1.ConditionPlanned, []v1alpha1.ResetPhase{v1alpha1.PhasePlanning}, func(t *resetTurn) bool {
+		return t.status.Plan != nil && t.status.Phase != v1alpha1.PhasePlanning // which makes another one
+	}},
 	{v1alpha1.ConditionApproved, []v1alpha1.ResetPhase{v1alpha1.PhasePlanned}, func(t *resetTurn) bool { return t.status.Approval != nil }},
 	{v1alpha1.ConditionDrained, []v1alpha1.ResetPhase{v1alpha1.PhaseApproved, v1alpha1.PhaseDraining}, func(t *resetTurn) bool {
 		return t.status.Intent != nil || t.status.Phase == v1alpha1.PhaseRechecking

@@ -31,7 +31,7 @@ func (r *KafkaOffsetResetReconciler) verify(ctx context.Context, t *resetTurn) (
 	}
 	var survey kafka.Survey
 	if why == nil {
-		survey, why = t.surveyable(ctx, r)
+		survey, why = r.survey(ctx, t, t.question())
 	}
 	if why != nil {
 		t.waits(why)
@@ -58,13 +58,18 @@ func (r *KafkaOffsetResetReconciler) verify(ctx context.Context, t *resetTurn) (
 	if len(lost) > 0 {
 		return r.lose(ctx, t, lost, survey)
 	}
-	t.end(v1alpha1.PhaseSucceeded, v1alpha1.ReasonDone, planWords(*t.status.Plan))
+	if why := t.passUnknown(); why != nil {
+		t.waits(why)
+		return verifyLook, nil
+	}
+	t.end(v1alpha1.PhaseSucceeded, v1alpha1.ReasonDone, planWords(*t.status.Plan)+t.settleDedup())
 	return r.resume(ctx, t)
 }
 
 // lose ends a reset of whose topics some were deleted or created anew since the
 // workers stopped. Where what it has committed is on a new topic, that commit is
-// deleted: it is an offset of another log, and workers would begin there.
+// deleted: it is an offset of another log, and workers would begin there. That it
+// is going to be is stored before.
 func (r *KafkaOffsetResetReconciler) lose(ctx context.Context, t *resetTurn, lost []v1alpha1.SavedOffset, survey kafka.Survey) (time.Duration, error) {
 	var stale []v1alpha1.SavedOffset
 	var topics []string
@@ -74,6 +79,11 @@ func (r *KafkaOffsetResetReconciler) lose(ctx context.Context, t *resetTurn, los
 		}
 		if w.TopicID = ""; w.Offset != nil && len(resetplan.Overwritten([]v1alpha1.SavedOffset{w}, survey)) == 0 {
 			stale = append(stale, w)
+		}
+	}
+	if t.status.Intent.Lost = shortNames(topics); len(stale) > 0 {
+		if err := r.write(ctx, t); err != nil {
+			return 0, err
 		}
 	}
 	if err := r.Kafka.Delete(ctx, t.connection.connection, t.status.Plan.GroupID, writtenPartitions(stale)); err != nil {

@@ -3,6 +3,7 @@ package controllers
 import (
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
@@ -18,7 +19,9 @@ type memory struct {
 	applied    applied
 	refused    refusal
 	written    written
+	keeping    keeping
 	seeding    seeding
+	ending     endingMemory
 }
 
 // asked is what the group looked like when a fresh sample was last asked for.
@@ -51,6 +54,13 @@ type applied struct {
 	generation int64
 	// before is the resourceVersion that the apply replaced: a cache that still shows it is stale.
 	before string
+	// made is what the apply made of it.
+	made baseline
+}
+
+// unseenBy: the cache, which shows this, has not seen our apply yet.
+func (a applied) unseenBy(live *appsv1.Deployment) bool {
+	return a.uid == live.UID && (live.ResourceVersion == a.before || live.Generation < a.generation)
 }
 
 // written is the last status that we wrote.

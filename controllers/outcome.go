@@ -23,7 +23,7 @@ func outcome(d decision, done applyResult, wrote statusResult, err error) (ctrl.
 		return ctrl.Result{}, err
 	}
 	after := resync
-	for _, wait := range []time.Duration{d.scale.RecheckAfter, d.reset.recheckAfter(), d.seed.again, wrote.retryAfter} {
+	for _, wait := range []time.Duration{d.scale.RecheckAfter, d.reset.recheckAfter(), d.kept.again, d.seed.again, wrote.retryAfter} {
 		if wait > 0 && wait < after {
 			after = wait
 		}

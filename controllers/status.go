@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"time"
@@ -20,12 +21,13 @@ const refreshNumbers = 30 * time.Second
 // only together with it or now and then, inside a budget for all objects.
 type statusWriter struct {
 	client client.Client
+	live   client.Reader
 	clock  clock.PassiveClock
 	budget *rate.Limiter
 }
 
-func newStatusWriter(c client.Client, clock clock.PassiveClock, perSecond float64) statusWriter {
-	return statusWriter{client: c, clock: clock, budget: rate.NewLimiter(rate.Limit(perSecond), max(1, int(perSecond)))}
+func newStatusWriter(c client.Client, live client.Reader, clock clock.PassiveClock, perSecond float64) statusWriter {
+	return statusWriter{client: c, live: live, clock: clock, budget: rate.NewLimiter(rate.Limit(perSecond), max(1, int(perSecond)))}
 }
 
 // statusResult says what became of a status.
@@ -56,25 +58,59 @@ func (w statusWriter) write(ctx context.Context, group *v1alpha1.KafkaConsumerGr
 
 func (w statusWriter) patch(ctx context.Context, group *v1alpha1.KafkaConsumerGroup, before, after v1alpha1.KafkaConsumerGroupStatus, m *memory) error {
 	base, next := group.DeepCopy(), group.DeepCopy()
-	base.Status, next.Status = before, after
-	patch := client.MergeFrom(base)
+	base.Status = before
+	write := func() error {
+		next.Status = after
+		return w.client.Status().Patch(ctx, next, client.MergeFrom(base))
+	}
 	if resetsDiffer(before, after) {
 		base.ResourceVersion = newestVersion(group, m)
-		patch = client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{})
+		write = w.guardedWrite(ctx, base, next, after)
 	}
-	err := w.client.Status().Patch(ctx, next, patch)
-	if client.IgnoreNotFound(err) != nil {
+	if err := write(); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("write the status of %q: %w", client.ObjectKeyFromObject(group), err)
 	}
 	m.written = written{before: group.ResourceVersion, after: next.ResourceVersion, at: w.clock.Now(), status: &after}
 	return nil
 }
 
-// resetsDiffer: who has the group is written only over the status that it was
-// decided on.
+// guardedWrite writes who has the group over the claims that it was decided on, by
+// the base's resourceVersion. Where only something else is newer there, as an
+// annotation, it is written over that.
+func (w statusWriter) guardedWrite(ctx context.Context, base, next *v1alpha1.KafkaConsumerGroup, after v1alpha1.KafkaConsumerGroupStatus) func() error {
+	return func() error {
+		return guarded(func() error {
+			*next = *base.DeepCopy()
+			next.Status = after
+			return w.client.Status().Patch(ctx, next, client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{}))
+		}, func() (bool, error) {
+			var now v1alpha1.KafkaConsumerGroup
+			key := client.ObjectKeyFromObject(base)
+			if err := w.live.Get(ctx, key, &now); err != nil {
+				return false, fmt.Errorf("get KafkaConsumerGroup %q again: %w", key, err)
+			}
+			base.ResourceVersion = now.ResourceVersion
+			return sameObject(base, &now) && !resetsDiffer(asStored(base.Status), now.Status), nil
+		})
+	}
+}
+
+// resetsDiffer: who has the group, and what is kept for it, is written only over the
+// status that it was decided on: a manager that led before and comes back must not
+// put an older table in the place of a newer one.
 func resetsDiffer(before, after v1alpha1.KafkaConsumerGroupStatus) bool {
 	return !reflect.DeepEqual(before.ActiveReset, after.ActiveReset) || !reflect.DeepEqual(before.Resets, after.Resets) ||
-		!reflect.DeepEqual(before.UnfinishedReset, after.UnfinishedReset)
+		!reflect.DeepEqual(before.UnfinishedReset, after.UnfinishedReset) || before.DedupPass != after.DedupPass ||
+		!reflect.DeepEqual(before.KeptOffsets, after.KeptOffsets)
+}
+
+// asStored is a status as the API server gives it back: its times have no fractions.
+func asStored(s v1alpha1.KafkaConsumerGroupStatus) v1alpha1.KafkaConsumerGroupStatus {
+	var back v1alpha1.KafkaConsumerGroupStatus
+	if raw, err := json.Marshal(s); err != nil || json.Unmarshal(raw, &back) != nil {
+		return s
+	}
+	return back
 }
 
 // newestVersion is the resourceVersion of what statusNow returns.

@@ -23,7 +23,7 @@ func TestStatusWriterBudget(t *testing.T) {
 	clock := testclock.NewFakePassiveClock(noon)
 	group := &v1alpha1.KafkaConsumerGroup{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "orders"}}
 	kube := fake.NewClientBuilder().WithScheme(scheme).WithObjects(group).WithStatusSubresource(group).Build()
-	writer := newStatusWriter(kube, clock, 1)
+	writer := newStatusWriter(kube, kube, clock, 1)
 	write := func(before, after v1alpha1.KafkaConsumerGroupStatus) statusResult {
 		t.Helper()
 		var now v1alpha1.KafkaConsumerGroup
@@ -72,7 +72,7 @@ func TestClaimsAreGuarded(t *testing.T) {
 	}
 	ctx, group := context.Background(), &v1alpha1.KafkaConsumerGroup{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "orders"}}
 	kube := fake.NewClientBuilder().WithScheme(scheme).WithObjects(group).WithStatusSubresource(group).Build()
-	writer, m := newStatusWriter(kube, testclock.NewFakePassiveClock(noon), 1), &memory{}
+	writer, m := newStatusWriter(kube, kube, testclock.NewFakePassiveClock(noon), 1), &memory{}
 	get := func() *v1alpha1.KafkaConsumerGroup {
 		t.Helper()
 		var now v1alpha1.KafkaConsumerGroup
@@ -93,17 +93,54 @@ func TestClaimsAreGuarded(t *testing.T) {
 	}
 	cached = get()
 	newer := get()
-	newer.Labels = map[string]string{"synced": "again"}
-	if err := kube.Update(ctx, newer); err != nil {
+	newer.Status.ActiveReset = &v1alpha1.ActiveReset{Name: "theirs"}
+	if err := kube.Status().Update(ctx, newer); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := writer.write(ctx, cached, released, granted, m); !apierrors.IsConflict(err) || get().Status.ActiveReset != nil {
-		t.Errorf("a claim over a newer object: %v, want a conflict", err)
+	if _, err := writer.write(ctx, cached, released, granted, m); !apierrors.IsConflict(err) || get().Status.ActiveReset.Name != "theirs" {
+		t.Errorf("a claim over another one: %v, want a conflict", err)
 	}
 	scaled := *released.DeepCopy()
 	scaled.DesiredReplicas = 6
 	if _, err := writer.write(ctx, cached, released, scaled, m); err != nil || get().Status.DesiredReplicas != 6 {
 		t.Errorf("replicas over a newer object: %v, want them written", err)
+	}
+}
+
+// TestKeptIsGuarded: an older table of offsets is never written over a newer one,
+// and that something else is newer hinders none.
+func TestKeptIsGuarded(t *testing.T) {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	ctx, group := context.Background(), &v1alpha1.KafkaConsumerGroup{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "orders"}}
+	kube := fake.NewClientBuilder().WithScheme(scheme).WithObjects(group).WithStatusSubresource(group).Build()
+	writer := newStatusWriter(kube, kube, testclock.NewFakePassiveClock(noon), 1)
+	get := func() *v1alpha1.KafkaConsumerGroup {
+		t.Helper()
+		var now v1alpha1.KafkaConsumerGroup
+		if err := kube.Get(ctx, client.ObjectKeyFromObject(group), &now); err != nil {
+			t.Fatal(err)
+		}
+		return &now
+	}
+	cached, noted := get(), get()
+	noted.Annotations = map[string]string{"seen": "1"}
+	if err := kube.Update(ctx, noted); err != nil {
+		t.Fatal(err)
+	}
+	table := func(sum string) v1alpha1.KafkaConsumerGroupStatus {
+		return v1alpha1.KafkaConsumerGroupStatus{KeptOffsets: &v1alpha1.KeptOffsets{
+			EmptySince: metav1.NewTime(noon), Offsets: v1alpha1.ResetOffsets{TakenAt: metav1.NewTime(noon), SHA256: sum},
+		}}
+	}
+	if _, err := writer.write(ctx, cached, v1alpha1.KafkaConsumerGroupStatus{}, table("newer"), &memory{}); err != nil {
+		t.Errorf("over an annotation: %v", err)
+	}
+	_, err := writer.write(ctx, cached, v1alpha1.KafkaConsumerGroupStatus{}, table("older"), &memory{})
+	if now := get().Status.KeptOffsets; !apierrors.IsConflict(err) || now == nil || now.Offsets.SHA256 != "newer" {
+		t.Errorf("over another table: %v, kept %+v, want a conflict", err, now)
 	}
 }
 

@@ -118,6 +118,9 @@ func workerEnv(env []corev1.EnvVar, group *v1alpha1.KafkaConsumerGroup, r resolv
 		{Name: workerconfig.EnvGroupID, Value: group.Spec.GroupID},
 		topics,
 	}
+	if dedup := group.Spec.Consumer.Dedup; dedup != nil {
+		ours = append(ours, corev1.EnvVar{Name: workerconfig.EnvDedupNamespace, Value: dedup.Namespace})
+	}
 	reserved := func(e corev1.EnvVar) bool {
 		return e.Name == workerconfig.EnvTopics || e.Name == workerconfig.EnvTopicPattern ||
 			slices.ContainsFunc(ours, func(o corev1.EnvVar) bool { return o.Name == e.Name })

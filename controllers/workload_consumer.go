@@ -33,6 +33,9 @@ func workerConsumer(spec v1alpha1.ConsumerSpec) workerconfig.Consumer {
 	if spec.DeadLetter != nil {
 		c.DeadLetter = &workerconfig.DeadLetter{Topic: string(spec.DeadLetter.Topic)}
 	}
+	if spec.Dedup != nil {
+		c.Dedup = &workerconfig.Dedup{Namespace: spec.Dedup.Namespace}
+	}
 	return c
 }
 

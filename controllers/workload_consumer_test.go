@@ -27,7 +27,7 @@ func everySetting() v1alpha1.ConsumerSpec {
 		RebalanceTimeout: seconds(60), Commit: &v1alpha1.CommitSpec{Interval: seconds(5)}, Ordering: "key", Concurrency: 64,
 		InFlight:   &v1alpha1.InFlightSpec{Messages: 1000, Bytes: 1 << 20},
 		Retry:      &v1alpha1.RetrySpec{Attempts: 5, InitialBackoff: seconds(1), MaxBackoff: seconds(7), JitterPercent: ptr.To(int32(0))},
-		DeadLetter: &v1alpha1.DeadLetterSpec{Topic: "dead"},
+		DeadLetter: &v1alpha1.DeadLetterSpec{Topic: "dead"}, Dedup: &v1alpha1.DedupSpec{Namespace: "chat"},
 	}
 }
 
@@ -39,7 +39,7 @@ func TestWorkerConsumer(t *testing.T) {
 		RebalanceTimeout: 60 * second, Commit: workerconfig.Commit{Interval: 5 * second}, Ordering: "key", Concurrency: 64,
 		InFlight:   workerconfig.InFlight{Messages: 1000, Bytes: 1 << 20},
 		Retry:      workerconfig.Retry{Attempts: 5, InitialBackoff: second, MaxBackoff: 7 * second, JitterPercent: ptr.To(0)},
-		DeadLetter: &workerconfig.DeadLetter{Topic: "dead"},
+		DeadLetter: &workerconfig.DeadLetter{Topic: "dead"}, Dedup: &workerconfig.Dedup{Namespace: "chat"},
 	}
 	if diff := cmp.Diff(want, workerConsumer(everySetting()).WithoutDefaults()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -49,7 +49,7 @@ func TestWorkerConsumer(t *testing.T) {
 // TestEverySettingIsEvery: a field that is added to the spec is added to the test above.
 func TestEverySettingIsEvery(t *testing.T) {
 	spec := everySetting()
-	for _, part := range []any{spec, *spec.Commit, *spec.InFlight, *spec.Retry, *spec.DeadLetter} {
+	for _, part := range []any{spec, *spec.Commit, *spec.InFlight, *spec.Retry, *spec.DeadLetter, *spec.Dedup} {
 		value := reflect.ValueOf(part)
 		for i := range value.NumField() {
 			if value.Field(i).IsZero() {

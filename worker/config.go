@@ -108,6 +108,12 @@ type Config struct {
 	// Transaction is for RunTransactions.
 	Transaction Transaction
 
+	// DedupNamespace is the namespace of handled messages that the operator gives
+	// the workers, for dedup.Store: spec.consumer.dedup.namespace of the
+	// KafkaConsumerGroup, and another one after an offset reset that asked for a
+	// new one. Run itself does nothing with it. Default: none.
+	DedupNamespace string `json:",omitempty"`
+
 	// Retry is how a message is tried again whose handler failed.
 	Retry Retry
 	// DeadLetter is where a message goes that has failed Retry.Attempts times,

@@ -34,6 +34,7 @@ func TestLoad(t *testing.T) {
 	byPattern.Topics, byPattern.TopicPattern = nil, "a.*"
 	overridden := fromSample
 	overridden.GroupID, overridden.ClientID, overridden.Topics = "mine", "pod-1", []string{"c", "d"}
+	overridden.DedupNamespace = "chat/2"
 	cases := map[string]struct {
 		reason string
 		file   string
@@ -50,6 +51,7 @@ func TestLoad(t *testing.T) {
 			file:   sampleFile,
 			env: map[string]string{
 				workerconfig.EnvGroupID: "mine", workerconfig.EnvClientID: "pod-1", workerconfig.EnvTopics: "c, d,",
+				workerconfig.EnvDedupNamespace: "chat/2",
 			},
 			want: overridden,
 		},
@@ -74,8 +76,9 @@ func TestLoad(t *testing.T) {
 			reason: "Without a file the variables do.",
 			env: map[string]string{
 				workerconfig.EnvBootstrapServers: "one:9092,two:9092", workerconfig.EnvGroupID: "g", workerconfig.EnvTopics: "t",
+				workerconfig.EnvDedupNamespace: "chat/2",
 			},
-			want: Config{BootstrapServers: []string{"one:9092", "two:9092"}, GroupID: "g", Topics: []string{"t"}},
+			want: Config{BootstrapServers: []string{"one:9092", "two:9092"}, GroupID: "g", Topics: []string{"t"}, DedupNamespace: "chat/2"},
 		},
 	}
 	for name, tc := range cases {
@@ -99,6 +102,7 @@ func setEnvironment(t *testing.T, file string, env map[string]string) {
 	for _, name := range []string{
 		workerconfig.EnvConfig, workerconfig.EnvClientID, workerconfig.EnvBootstrapServers,
 		workerconfig.EnvGroupID, workerconfig.EnvTopics, workerconfig.EnvTopicPattern,
+		workerconfig.EnvDedupNamespace,
 	} {
 		t.Setenv(name, env[name])
 	}

@@ -59,6 +59,9 @@ func (c *Config) consumeAs(file workerconfig.Consumer) {
 	if file.DeadLetter != nil {
 		c.DeadLetter = &DeadLetter{Topic: file.DeadLetter.Topic}
 	}
+	if file.Dedup != nil {
+		c.DedupNamespace = file.Dedup.Namespace
+	}
 }
 
 func retryFromFile(file workerconfig.Retry) Retry {
@@ -91,6 +94,9 @@ func (c *Config) overrideFromEnvironment() {
 	}
 	if group := os.Getenv(workerconfig.EnvGroupID); group != "" {
 		c.GroupID = group
+	}
+	if namespace := os.Getenv(workerconfig.EnvDedupNamespace); namespace != "" {
+		c.DedupNamespace = namespace
 	}
 	c.ClientID = os.Getenv(workerconfig.EnvClientID)
 	c.InstanceID = os.Getenv(workerconfig.EnvInstanceID)

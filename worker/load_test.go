@@ -18,7 +18,7 @@ const everything = `{"consumer": {
   "rebalanceTimeout": "5m0s", "commit": {"interval": "5s"}, "ordering": "key", "concurrency": 64,
   "inFlight": {"messages": 1000, "bytes": 1048576},
   "retry": {"attempts": 5, "initialBackoff": "1s", "maxBackoff": "1m0s", "jitterPercent": 50},
-  "deadLetter": {"topic": "orders-dead"}
+  "deadLetter": {"topic": "orders-dead"}, "dedup": {"namespace": "chat/2"}
 }}`
 
 func TestLoadEverySettingOfTheConsumer(t *testing.T) {
@@ -33,7 +33,7 @@ func TestLoadEverySettingOfTheConsumer(t *testing.T) {
 		RebalanceTimeout: 5 * time.Minute, CommitInterval: 5 * time.Second, Ordering: OrderByKey, Concurrency: 64,
 		MaxInFlight: 1000, MaxInFlightBytes: 1 << 20,
 		Retry:      Retry{Attempts: 5, InitialBackoff: time.Second, MaxBackoff: time.Minute, JitterPercent: 50},
-		DeadLetter: &DeadLetter{Topic: "orders-dead"},
+		DeadLetter: &DeadLetter{Topic: "orders-dead"}, DedupNamespace: "chat/2",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -46,7 +46,7 @@ func TestEverythingIsEverything(t *testing.T) {
 	if err := json.Unmarshal([]byte(everything), &file); err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []any{file.Consumer, file.Consumer.Commit, file.Consumer.InFlight, file.Consumer.Retry, *file.Consumer.DeadLetter} {
+	for _, part := range []any{file.Consumer, file.Consumer.Commit, file.Consumer.InFlight, file.Consumer.Retry, *file.Consumer.DeadLetter, *file.Consumer.Dedup} {
 		value := reflect.ValueOf(part)
 		for i := range value.NumField() {
 			if value.Field(i).IsZero() {

@@ -22,6 +22,7 @@ func TestAQuickHandWakesNoOther(t *testing.T) {
 			p.add([]task{taskAt(flow.NoLane, offset)}, []flow.Lane{flow.NoLane})
 		}
 		var mine hand
+		aLook := func() { time.Sleep(lookAfter) } //nolint:forbidigo // the bubble's clock, not the world's
 		next := func(quick bool) func() {
 			return func() {
 				mine.quick = quick
@@ -37,8 +38,8 @@ func TestAQuickHandWakesNoOther(t *testing.T) {
 			{"it begins", next(false), 2},
 			{"it was quick", next(true), 2},
 			{"and again", next(true), 2},
-			{"a look, before which it was back", func() { time.Sleep(lookAfter) }, 2},
-			{"a look, before which it was not", func() { time.Sleep(lookAfter) }, 3},
+			{"a look, before which it was back", aLook, 2},
+			{"a look, before which it was not", aLook, 3},
 			{"it is back, quick", next(true), 3},
 			{"it is back, slow", next(false), 4},
 		} {

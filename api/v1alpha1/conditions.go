@@ -72,6 +72,11 @@ const (
 	// ReasonSeedingOffsets: the first workers wait, for a short time, until
 	// partitions without a commit were given one.
 	ReasonSeedingOffsets = "SeedingOffsets"
+	// ReasonRestoringOffsets: committed offsets expired while the group had no
+	// members, and no worker is started before they are committed again.
+	ReasonRestoringOffsets = "RestoringOffsets"
+	// ReasonOffsetsNotRestored: that can't be done without somebody.
+	ReasonOffsetsNotRestored = "OffsetsNotRestored"
 	// ReasonApplyFailed: the API server did not take the Deployment; it is tried again.
 	ReasonApplyFailed = "ApplyFailed"
 	// ReasonNothingStalled and ReasonSettled: the normal case of Stalled and Reconciling.
@@ -195,6 +200,8 @@ const (
 	ReasonTargetRefused = "TargetRefused"
 	// ReasonRollbackMissing: the reset to be rolled back does not exist, is of another group, or has committed nothing.
 	ReasonRollbackMissing = "RollbackMissing"
+	// ReasonNoDedupNamespace: dedup is NewNamespace, and the group has no consumer.dedup.
+	ReasonNoDedupNamespace = "NoDedupNamespace"
 	// ReasonNotPermitted: Kafka does not let us do what the plan needs.
 	ReasonNotPermitted = "NotPermitted"
 	// ReasonTablesLost: a ConfigMap with the plan, the snapshot or what is to be committed is gone or altered.
@@ -224,4 +231,35 @@ const (
 	// ReasonResetInProgress: of OffsetResetInProgress; ReasonNoReset is its normal case.
 	ReasonResetInProgress = "ResetInProgress"
 	ReasonNoReset         = "NoReset"
+)
+
+// Conditions of a KafkaProducerPolicy besides Ready, Reconciling and Stalled,
+// normal when True. Its controller owns them.
+const (
+	// ConditionAccepted: the settings of this generation are in force.
+	ConditionAccepted = "Accepted"
+	// ConditionApplied: every workload that the policy is for reports that it runs
+	// what is in force. A policy without workloads has no such condition.
+	ConditionApplied = "Applied"
+)
+
+// Reasons of a KafkaProducerPolicy's conditions.
+const (
+	// ReasonNoErrors: no rule is broken, as far as the cluster tells what rules need.
+	ReasonNoErrors = "NoErrors"
+	// ReasonErrorsTold: rules are broken, and enforcement is Warn.
+	ReasonErrorsTold = "ErrorsTold"
+	// ReasonDenied: rules are broken, and enforcement is Deny: what was accepted
+	// last stays in force.
+	ReasonDenied = "Denied"
+	// ReasonDeniedWithoutPredecessor: the same, and nothing was accepted before.
+	ReasonDeniedWithoutPredecessor = "DeniedWithoutPredecessor"
+	// ReasonNotChecked: topics or brokers could not be looked at yet.
+	ReasonNotChecked = "NotChecked"
+	// ReasonAllApplied, ReasonWorkloadsRolling, ReasonWorkloadsNotReporting and
+	// ReasonWorkloadConflict: of Applied, by the worst of the workloads.
+	ReasonAllApplied            = "AllApplied"
+	ReasonWorkloadsRolling      = "WorkloadsRolling"
+	ReasonWorkloadsNotReporting = "WorkloadsNotReporting"
+	ReasonWorkloadConflict      = "WorkloadConflict"
 )

@@ -127,6 +127,11 @@ type ConsumerSpec struct {
 	// beyond help. Default: not set; the worker then stops at such a message, and is started again with it.
 	// +optional
 	DeadLetter *DeadLetterSpec `json:"deadLetter,omitempty"`
+
+	// dedup is for workers whose effects happen once, since they store the id of each message with its effect, as with
+	// the Go runtime's dedup.Store. Default: not set; Lagrange then knows of no such store, and tells workers of none.
+	// +optional
+	Dedup *DedupSpec `json:"dedup,omitempty"`
 }
 
 // CommitSpec is how handled messages are committed.
@@ -192,6 +197,20 @@ type DeadLetterSpec struct {
 	// that the group consumes. A message is committed only after its dead letter was acknowledged.
 	// +required
 	Topic TopicName `json:"topic"`
+}
+
+// DedupSpec is in which namespace workers store the ids of the messages that they
+// have handled.
+type DedupSpec struct {
+	// namespace is what the workers are told: 1 to 53 letters, digits and -_./: characters. A message whose id is stored
+	// in it has no effect again. A KafkaOffsetReset with dedup NewNamespace starts another one, in which nothing counts
+	// as handled yet: "chat" is followed by "chat/2", "chat/3" and so on, as status.dedupNamespace says. To change it
+	// here while workers run has some messages handled twice.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=53
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_./:-]+$`
+	// +required
+	Namespace string `json:"namespace"`
 }
 
 // Assignment is how a group divides its partitions among its members.

@@ -87,9 +87,25 @@ type KafkaConsumerGroupStatus struct {
 	// +optional
 	StuckPartitions []StuckPartition `json:"stuckPartitions,omitempty"`
 
+	// dedupPass is how many namespaces of consumer.dedup there have been: each KafkaOffsetReset with dedup NewNamespace
+	// that succeeds starts one. Absent for 1.
+	// +optional
+	DedupPass int32 `json:"dedupPass,omitempty"`
+	// dedupNamespace is the namespace that the workers are told: that of consumer.dedup, from the second on with "/" and
+	// dedupPass. Absent without consumer.dedup.
+	// +optional
+	DedupNamespace string `json:"dedupNamespace,omitempty"`
+
 	// seeding is the last time that partitions without a commit were to be given one; absent for never.
 	// +optional
 	Seeding *SeedingStatus `json:"seeding,omitempty"`
+	// keptOffsets are the committed offsets of a group that has no members, which Kafka removes after a time. Absent
+	// once it has members and none of these commits is gone.
+	// +optional
+	KeptOffsets *KeptOffsets `json:"keptOffsets,omitempty"`
+	// restoredOffsets is the last time that committed offsets were gone and were to be committed again; absent for never.
+	// +optional
+	RestoredOffsets *RestoredOffsets `json:"restoredOffsets,omitempty"`
 	// activeReset is the KafkaOffsetReset that has the group now; absent for none.
 	// +optional
 	ActiveReset *ActiveReset `json:"activeReset,omitempty"`
@@ -220,6 +236,49 @@ type SeedingStatus struct {
 	// partitions is how many were given one.
 	Partitions int32 `json:"partitions"`
 	// failed is why the others were not. The workers don't wait for it for long, and find their places themselves.
+	// +optional
+	Failed string `json:"failed,omitempty"`
+}
+
+// KeptOffsets are the committed offsets of a group that has no members. Kafka
+// removes these offsets.retention.minutes after the group became empty, although
+// somebody commits for it; before its workers return they are committed again.
+type KeptOffsets struct {
+	// emptySince is when Lagrange first saw the group without members.
+	EmptySince metav1.Time `json:"emptySince"`
+	// countedFrom is the earliest time that the retention can count from: when the group was last seen with members, or
+	// when its offsets were committed again. Absent where Lagrange did not see it.
+	// +optional
+	CountedFrom *metav1.Time `json:"countedFrom,omitempty"`
+	// clusterID is the Kafka cluster that they are of. In another one they mean nothing.
+	ClusterID string `json:"clusterID"`
+	// retention is offsets.retention.minutes of the group's coordinator, as of the last hour. Absent where the broker does
+	// not say it, and for groups of KIP-848, whose offsets each have a time of their own.
+	// +optional
+	Retention *metav1.Duration `json:"retention,omitempty"`
+	// expiresAt is when Kafka may remove the offsets; earlier where the group was empty before Lagrange saw it. Absent
+	// without retention.
+	// +optional
+	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
+	// offsets are what was committed, with the id of each topic.
+	Offsets ResetOffsets `json:"offsets"`
+}
+
+// RestoredOffsets is a time that committed offsets of a group without members
+// were gone and were to be committed again.
+type RestoredOffsets struct {
+	// at is when.
+	At metav1.Time `json:"at"`
+	// partitions is how many were committed again.
+	Partitions int32 `json:"partitions"`
+	// notRestored is how many were kept and not committed again; notes say why.
+	// +optional
+	NotRestored int32 `json:"notRestored,omitempty"`
+	// notes are what is worth knowing of some partitions, such as those that were not and why; at most four sentences.
+	// +listType=atomic
+	// +optional
+	Notes []string `json:"notes,omitempty"`
+	// failed is why it could not be done. No worker is started before it is.
 	// +optional
 	Failed string `json:"failed,omitempty"`
 }

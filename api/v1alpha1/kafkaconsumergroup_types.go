@@ -108,7 +108,27 @@ type KafkaConsumerGroupSpec struct {
 	// pause stops scaling, or the workers, while it is set. Removing it resumes.
 	// +optional
 	Pause *PauseSpec `json:"pause,omitempty"`
+
+	// offsetsOnDelete is what becomes of the consumer group in Kafka, with all that it has committed, when this object
+	// is deleted: Retain leaves it, so that an object that is created again goes on from there; Delete stops the workers
+	// and deletes it. Delete needs the right DELETE on the group. It holds the object for at most five minutes: what
+	// can't be deleted by then stays, and an event says why. Default: Retain.
+	// +kubebuilder:validation:Enum=Retain;Delete
+	// +kubebuilder:default=Retain
+	// +optional
+	OffsetsOnDelete OffsetsPolicy `json:"offsetsOnDelete,omitempty"`
 }
+
+// OffsetsPolicy is what becomes of a group's offsets.
+type OffsetsPolicy string
+
+// The policies.
+const (
+	// OffsetsRetain leaves the consumer group in Kafka.
+	OffsetsRetain OffsetsPolicy = "Retain"
+	// OffsetsDelete deletes the consumer group from Kafka.
+	OffsetsDelete OffsetsPolicy = "Delete"
+)
 
 // TopicName is the name of a Kafka topic.
 //
@@ -267,9 +287,10 @@ const (
 
 // PauseSpec pauses the group.
 type PauseSpec struct {
-	// mode is HoldReplicas (keep the number of workers as it is) or ScaleToZero (stop all workers). A group
-	// without members loses its committed offsets after the broker's offsets.retention.minutes (7 days by
-	// default), counted from when the last member left. Default: HoldReplicas.
+	// mode is HoldReplicas (keep the number of workers as it is) or ScaleToZero (stop all workers). Brokers
+	// forget the committed offsets of a group without members after offsets.retention.minutes (7 days by
+	// default), counted from when the last member left; they are kept in status.keptOffsets, and restored
+	// before workers start. Default: HoldReplicas.
 	// +kubebuilder:validation:Enum=HoldReplicas;ScaleToZero
 	// +kubebuilder:default=HoldReplicas
 	// +optional

@@ -92,6 +92,9 @@ type KafkaOffsetResetStatus struct {
 	// outcome is what a reset that is resuming ends as: Succeeded, Failed, Cancelled, or Planning for another plan.
 	// +optional
 	Outcome *ResetOutcome `json:"outcome,omitempty"`
+	// dedup is in which dedup namespace the workers go on, once the offsets are committed; absent without consumer.dedup.
+	// +optional
+	Dedup *ResetDedup `json:"dedup,omitempty"`
 	// handOver: it is deleted and could not complete what it has begun to commit; the group's status takes that over.
 	// +optional
 	HandOver bool `json:"handOver,omitempty"`
@@ -236,6 +239,11 @@ type ResetDraining struct {
 	// +listType=atomic
 	// +optional
 	WaitingFor []string `json:"waitingFor,omitempty"`
+	// removing are static members of workers whose pods are gone, by their instance ids: they are removed from the
+	// group, at most ten of them named.
+	// +listType=atomic
+	// +optional
+	Removing []string `json:"removing,omitempty"`
 }
 
 // ResetOffsets are committed offsets: here up to 300 of them, beyond that in ConfigMaps.
@@ -271,9 +279,12 @@ type SavedOffset struct {
 	// offset is the committed offset; absent for no commit.
 	// +optional
 	Offset *int64 `json:"offset,omitempty"`
-	// metadata is what the committer wrote beside it.
+	// metadata is what the committer wrote beside it, where that is text.
 	// +optional
 	Metadata string `json:"metadata,omitempty"`
+	// metadataBase64 is what the committer wrote beside it, where that is no text (UTF-8).
+	// +optional
+	MetadataBase64 string `json:"metadataBase64,omitempty"`
 }
 
 // ResetIntent is what is being committed, stored before the first commit.
@@ -300,6 +311,11 @@ type ResetIntent struct {
 	// +listType=atomic
 	// +optional
 	Overwritten []string `json:"overwritten,omitempty"`
+	// lost are topics that were deleted or created anew since the workers stopped, at most ten: commits that this reset
+	// made on new ones are deleted.
+	// +listType=atomic
+	// +optional
+	Lost []string `json:"lost,omitempty"`
 }
 
 // ResetOutcome is what a reset that is resuming ends as.
@@ -310,6 +326,17 @@ type ResetOutcome struct {
 	Reason string `json:"reason"`
 	// message is why, in one sentence.
 	Message string `json:"message"`
+}
+
+// ResetDedup is the dedup namespace in which the workers go on after a reset. It
+// is written with the outcome, before a worker starts, and the group's status
+// takes the pass from here: however often its controller is killed, the same one.
+type ResetDedup struct {
+	// pass is what status.dedupPass of the group becomes, if it is not higher.
+	Pass int32 `json:"pass"`
+	// namespace is that of consumer.dedup with the pass.
+	// +optional
+	Namespace string `json:"namespace,omitempty"`
 }
 
 // ResetReplay is how far the workers are with the messages between the reset's offsets and where they were before.

@@ -47,7 +47,7 @@ type KafkaOffsetResetList struct {
 // +kubebuilder:validation:XValidation:rule="has(self.maxDrift) == has(oldSelf.maxDrift)",message="maxDrift can't be changed: create another KafkaOffsetReset",reason=FieldValueForbidden,fieldPath=".maxDrift"
 // +kubebuilder:validation:XValidation:rule="has(self.ttlAfterFinished) == has(oldSelf.ttlAfterFinished)",message="ttlAfterFinished can't be changed: create another KafkaOffsetReset",reason=FieldValueForbidden,fieldPath=".ttlAfterFinished"
 // +kubebuilder:validation:XValidation:rule="self.approval != 'Automatic' || !has(self.ttlAfterFinished)",message="ttlAfterFinished can't be used with approval: Automatic: what is removed may be created anew by the tool that applied it, and would run again",fieldPath=".ttlAfterFinished"
-// +kubebuilder:validation:XValidation:rule="!has(self.scope) || !(has(self.target.offsets) || has(self.target.rollbackOf))",message="scope can't be used with target.offsets or target.rollbackOf: these name their partitions",fieldPath=".scope"
+// +kubebuilder:validation:XValidation:rule="!has(self.scope) || !has(self.target.offsets)",message="scope can't be used with target.offsets, which names its partitions",fieldPath=".scope"
 type KafkaOffsetResetSpec struct {
 	// groupRef is the KafkaConsumerGroup of the same namespace whose group's offsets are moved.
 	// +kubebuilder:validation:XValidation:rule="self.name == oldSelf.name",message="groupRef can't be changed: create another KafkaOffsetReset",reason=FieldValueForbidden
@@ -59,7 +59,8 @@ type KafkaOffsetResetSpec struct {
 	// +required
 	Target ResetTarget `json:"target"`
 
-	// scope is which of the group's partitions are moved. Default: all partitions of all of the group's topics.
+	// scope is which of the group's partitions are moved. Default: all partitions of all of the group's topics; with
+	// target.rollbackOf all that that reset has written.
 	// +optional
 	Scope *ResetScope `json:"scope,omitempty"`
 
@@ -128,6 +129,16 @@ type KafkaOffsetResetSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="resume can't be changed: create another KafkaOffsetReset",reason=FieldValueForbidden
 	// +optional
 	Resume *bool `json:"resume,omitempty"`
+
+	// dedup is what becomes of the namespace of consumer.dedup of the group. Keep goes on with it: what goes back to
+	// the workers is swallowed as duplicates, as far as the ids are still stored. NewNamespace starts a new one with the
+	// workers, in which nothing counts as handled: what goes back has its effects again. It needs consumer.dedup.
+	// Default: Keep.
+	// +kubebuilder:validation:Enum=Keep;NewNamespace
+	// +kubebuilder:default=Keep
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="dedup can't be changed: create another KafkaOffsetReset",reason=FieldValueForbidden
+	// +optional
+	Dedup DedupPolicy `json:"dedup,omitempty"`
 
 	// ttlAfterFinished removes the object that long after it has ended. The newest reset of a group that has
 	// committed anything stays: it is what a rollback needs. Default: it stays.
@@ -278,6 +289,16 @@ const (
 	PastEndEnd  PastEndPolicy = "End"
 	PastEndSkip PastEndPolicy = "Skip"
 	PastEndFail PastEndPolicy = "Fail"
+)
+
+// DedupPolicy is what becomes of the namespace in which workers store the ids of
+// handled messages.
+type DedupPolicy string
+
+// The policies for the namespace of handled messages.
+const (
+	DedupKeep         DedupPolicy = "Keep"
+	DedupNewNamespace DedupPolicy = "NewNamespace"
 )
 
 // ApprovalMode is who lets a plan run.

@@ -45,6 +45,9 @@ type Consumer struct {
 	// DeadLetter is where a message goes that can't be handled; absent stops
 	// the worker at it.
 	DeadLetter *DeadLetter `json:"deadLetter,omitempty"`
+	// Dedup is how the worker tells messages that it has handled before; absent
+	// leaves that to the program.
+	Dedup *Dedup `json:"dedup,omitempty"`
 }
 
 // Commit is how handled messages are committed.
@@ -79,6 +82,13 @@ type Retry struct {
 // DeadLetter is where a message goes that can't be handled.
 type DeadLetter struct {
 	Topic string `json:"topic"`
+}
+
+// Dedup is how the worker tells messages that it has handled before.
+type Dedup struct {
+	// Namespace is within which ids of messages are unique: that of the
+	// KafkaConsumerGroup, with "/2" and so on after offset resets that start a new one.
+	Namespace string `json:"namespace"`
 }
 
 // What an absent field means.

@@ -39,6 +39,8 @@ const (
 	EnvTopics = "LAGRANGE_TOPICS"
 	// EnvTopicPattern is a regular expression; not set with a list.
 	EnvTopicPattern = "LAGRANGE_TOPIC_PATTERN"
+	// EnvDedupNamespace is Consumer.Dedup.Namespace; not set without one.
+	EnvDedupNamespace = "LAGRANGE_DEDUP_NAMESPACE"
 	// EnvInstanceID is the Kafka group.instance.id, which makes the member a
 	// static one. The operator never sets it: it is for the pods of a
 	// StatefulSet, from metadata.name. A Deployment's pods never come back under

@@ -7,6 +7,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -51,13 +52,16 @@ func command() *cobra.Command {
 }
 
 func workerCommand() *cobra.Command {
-	var config worker.Config
+	config, unread := worker.Load() // what the operator says, if there is one; the flags go over it
 	var dsn string
 	c := &cobra.Command{
 		Use:   "worker",
 		Short: "store the messages of a topic in MariaDB",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if unread != nil {
+				return unread
+			}
 			config.Logger = slog.New(slog.NewTextHandler(os.Stderr, nil))
 			db, err := archive.Open(c.Context(), dsn)
 			if err != nil {
@@ -67,11 +71,12 @@ func workerCommand() *cobra.Command {
 			return archive.Run(c.Context(), config, db)
 		},
 	}
-	c.Flags().StringSliceVar(&config.BootstrapServers, "brokers", nil, "host:port of the brokers to start from")
-	c.Flags().StringSliceVar(&config.Topics, "topic", nil, "what to read")
-	c.Flags().StringVar(&config.GroupID, "group", "im-archive", "the consumer group to join")
-	c.Flags().StringVar(&config.ClientID, "name", "", "what the worker calls itself; default: the host's name")
-	c.Flags().DurationVar(&config.SessionTimeout, "session-timeout", worker.DefaultSessionTimeout, "how long the group keeps a worker that has gone silent")
+	c.Flags().StringSliceVar(&config.BootstrapServers, "brokers", config.BootstrapServers, "host:port of the brokers to start from")
+	c.Flags().StringSliceVar(&config.Topics, "topic", config.Topics, "what to read")
+	c.Flags().StringVar(&config.GroupID, "group", cmp.Or(config.GroupID, "im-archive"), "the consumer group to join")
+	c.Flags().StringVar(&config.ClientID, "name", config.ClientID, "what the worker calls itself; default: the host's name")
+	c.Flags().DurationVar(&config.SessionTimeout, "session-timeout", cmp.Or(config.SessionTimeout, worker.DefaultSessionTimeout), "how long the group keeps a worker that has gone silent")
+	c.Flags().StringVar(&config.DedupNamespace, "dedup-namespace", cmp.Or(config.DedupNamespace, "im-archive"), "where the ids of stored messages are; with another one all that comes is stored again")
 	c.Flags().StringVar(&dsn, "dsn", "", "the database, as user:password@tcp(host:port)/name")
 	return c
 }

@@ -10,8 +10,9 @@ type Survey struct {
 	// At is when the reading began.
 	At time.Time
 	Membership
-	// MayDelete tells whether the cluster lets us delete the group's commits.
-	MayDelete bool
+	// MayCommit and MayDelete tell whether the cluster lets us commit for the group,
+	// and delete its commits; both are true where it does not say.
+	MayCommit, MayDelete bool
 	// Topics are those asked for, or that match the pattern, sorted by name.
 	Topics []SurveyedTopic
 }
@@ -37,6 +38,9 @@ func (m Membership) Empty() bool {
 type SurveyedTopic struct {
 	Name string
 	ID   TopicID
+	// MayCommit tells whether the cluster lets us commit, and delete commits, of
+	// this topic; true where it does not say.
+	MayCommit bool
 	// Partitions are all, at their numbers: the partition at i is partition i.
 	Partitions []SurveyedPartition
 }

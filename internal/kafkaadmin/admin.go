@@ -18,10 +18,11 @@ const (
 	adminFirst, adminMost = 250 * time.Millisecond, 2 * time.Second
 )
 
-// Admin reads and writes the offsets of groups where a Pool only watches: each
-// call asks the brokers anew, and keeps nothing but the connections, which are
-// closed when nobody used them for a minute. Its methods may be called from
-// anywhere, at any time; with an Admin whose Start has ended they fail.
+// Admin reads and writes the offsets of groups where a Pool only watches, and by
+// Configs reads what producers depend on: each call asks the brokers anew, and
+// keeps nothing but the connections, which are closed when nobody used them for
+// a minute. Its methods may be called from anywhere, at any time; with an Admin
+// whose Start has ended they fail.
 //
 // A call ends when its context does. Each of its requests has the deadline of
 // Options besides.

@@ -30,7 +30,7 @@ func (a *Admin) Membership(ctx context.Context, c Connection, groupID string) (k
 type foundGroup struct {
 	coordinator *link
 	kafka.Membership
-	mayDelete bool
+	operations operations
 }
 
 // coordinatorOf looks the group's coordinator up. Nothing of it is kept, so that
@@ -66,7 +66,7 @@ func (c *client) findGroup(ctx context.Context, known *cluster, id string) (foun
 		return foundGroup{}, read.err
 	}
 	return foundGroup{
-		coordinator: coordinator, mayDelete: read.mayDelete,
+		coordinator: coordinator, operations: read.operations,
 		Membership: kafka.Membership{Type: kind, State: read.state, Known: entry.knows(read), Members: read.members},
 	}, nil
 }
@@ -124,13 +124,16 @@ func (c *client) describeNow(ctx context.Context, known *cluster, coordinator *l
 	}
 }
 
+// operations are what a broker says that we may do with a group or a topic, a bit each.
+type operations int32
+
 // operationsUnsaid is what a broker says that was not asked what we may do, or
 // does not know. One older than 2.3 says 0, which else nobody gets who may
-// describe the group.
-const operationsUnsaid = math.MinInt32
+// describe the group or the topic.
+const operationsUnsaid operations = math.MinInt32
 
-// allows tells whether an operation is among those that we may do. What is not
+// allow tells whether an operation is among those that we may do. What is not
 // said counts as allowed: then the attempt tells.
-func allows(operations int32, operation sarama.AclOperation) bool {
-	return operations == operationsUnsaid || operations == 0 || operations&(1<<operation) != 0
+func (o operations) allow(operation sarama.AclOperation) bool {
+	return o == operationsUnsaid || o == 0 || o&(1<<operation) != 0
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/IBM/sarama"
+
 	"github.com/lagrange-operator/lagrange/internal/kafka"
 )
 
@@ -99,7 +101,10 @@ func (c *cluster) surveyed(names []string) ([]kafka.SurveyedTopic, error) {
 				return nil, p.err
 			}
 		}
-		topics[i] = kafka.SurveyedTopic{Name: name, ID: t.id, Partitions: make([]kafka.SurveyedPartition, len(t.partitions))}
+		topics[i] = kafka.SurveyedTopic{
+			Name: name, ID: t.id, MayCommit: t.operations.allow(sarama.AclOperationRead),
+			Partitions: make([]kafka.SurveyedPartition, len(t.partitions)),
+		}
 	}
 	return topics, nil
 }
@@ -110,7 +115,9 @@ func (c *client) surveyGroups(ctx context.Context, known *cluster, q Question, s
 	if err != nil {
 		return err
 	}
-	survey.Membership, survey.MayDelete = group.Membership, group.mayDelete
+	survey.Membership = group.Membership
+	survey.MayCommit = group.operations.allow(sarama.AclOperationRead)
+	survey.MayDelete = group.operations.allow(sarama.AclOperationDelete)
 	committed, err := c.surveyCommits(ctx, known, group.coordinator, q.GroupID, survey.Topics,
 		func(p *kafka.SurveyedPartition) *kafka.Commit { return &p.Committed })
 	if err != nil {

@@ -82,15 +82,15 @@ func TestSurvey(t *testing.T) {
 	})
 	none := kafka.Commit{Offset: kafka.NoOffset}
 	want := kafka.Survey{
-		GroupID: "billing", ClusterID: "north", MayDelete: true,
+		GroupID: "billing", ClusterID: "north", MayCommit: true, MayDelete: true,
 		Membership: kafka.Membership{Type: kafka.TypeClassic, State: kafka.StateEmpty, Known: true},
 		Topics: []kafka.SurveyedTopic{
-			{Name: "orders", ID: b.TopicInfo("orders").TopicID, Partitions: []kafka.SurveyedPartition{
+			{Name: "orders", ID: b.TopicInfo("orders").TopicID, MayCommit: true, Partitions: []kafka.SurveyedPartition{
 				{Committed: kafka.Commit{Offset: 2, Metadata: "map"}, Source: none, Start: 1, End: 4, AtTime: 2},
 				{Committed: none, Source: kafka.Commit{Offset: 1, Metadata: "other"}, Start: 0, End: 2, AtTime: kafka.NoOffset},
 				{Committed: none, Source: none, AtTime: kafka.NoOffset},
 			}},
-			{Name: "parcels", ID: b.TopicInfo("parcels").TopicID, Partitions: []kafka.SurveyedPartition{{Committed: none, Source: none, AtTime: kafka.NoOffset}}},
+			{Name: "parcels", ID: b.TopicInfo("parcels").TopicID, MayCommit: true, Partitions: []kafka.SurveyedPartition{{Committed: none, Source: none, AtTime: kafka.NoOffset}}},
 		},
 	}
 	if diff := cmp.Diff(want, survey, cmpopts.IgnoreFields(kafka.Survey{}, "At")); diff != "" {
@@ -351,8 +351,9 @@ func TestSurveyNeedsStableOffsets(t *testing.T) {
 	}
 }
 
-// Without the right to delete a rollback could not restore that there was no commit.
-func TestMayDelete(t *testing.T) {
+// What a reset needs to commit, and to restore that there was no commit, is known
+// before it has stopped anybody.
+func TestRights(t *testing.T) {
 	const sasl = "SCRAM-SHA-256"
 	allow := func(resource kmsg.ACLResourceType, operations ...kmsg.ACLOperation) (acls []kfake.ACL) {
 		for _, operation := range operations {
@@ -363,7 +364,10 @@ func TestMayDelete(t *testing.T) {
 	group := func(operations ...kmsg.ACLOperation) []kfake.ACL {
 		return append(allow(kmsg.ACLResourceTypeGroup, operations...), allow(kmsg.ACLResourceTypeTopic, kmsg.ACLOperationRead)...)
 	}
-	b := newBroker(t, kfake.NumBrokers(1), kfake.SeedTopics(1, "orders"), kfake.EnableSASL(), kfake.EnableACLs(),
+	half := append(allow(kmsg.ACLResourceTypeGroup, kmsg.ACLOperationRead), allow(kmsg.ACLResourceTypeTopic, kmsg.ACLOperationDescribe)...)
+	orders := kfake.ACL{Resource: kmsg.ACLResourceTypeTopic, Name: "orders", Pattern: kmsg.ACLResourcePatternTypeLiteral, Operation: kmsg.ACLOperationRead, Allow: true}
+	b := newBroker(t, kfake.NumBrokers(1), kfake.SeedTopics(1, "orders", "parcels"), kfake.EnableSASL(), kfake.EnableACLs(),
+		kfake.User(sasl, "half", "pass", append(half, orders)...),
 		kfake.User(sasl, "reader", "pass", group(kmsg.ACLOperationRead)...),
 		kfake.User(sasl, "deleter", "pass", group(kmsg.ACLOperationRead, kmsg.ACLOperationDelete)...),
 		kfake.User(sasl, "viewer", "pass", group(kmsg.ACLOperationDescribe)...))
@@ -371,12 +375,21 @@ func TestMayDelete(t *testing.T) {
 	as := func(user string) kafkaadmin.Connection {
 		return kafkaadmin.NewConnection(b.addresses, "", kafkaauth.Security{SASL: kafkaauth.SASL{Mechanism: kafkaauth.ScramSHA256, Username: user, Password: "pass"}})
 	}
-	for user, may := range map[string]bool{"reader": false, "deleter": true, "viewer": false} {
-		survey, err := admin.Survey(t.Context(), as(user), aboutOrders("billing"))
-		if err != nil || survey.MayDelete != may {
-			t.Errorf("%s: may delete: %v, %v; want %v", user, survey.MayDelete, err, may)
+	type may struct{ commit, delete, orders, parcels bool }
+	for user, want := range map[string]may{
+		"reader": {commit: true, orders: true, parcels: true}, "deleter": {true, true, true, true},
+		"viewer": {orders: true, parcels: true}, "half": {commit: true, orders: true},
+	} {
+		survey, err := admin.Survey(t.Context(), as(user), kafkaadmin.Question{GroupID: "billing", Topics: []string{"orders", "parcels"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := (may{survey.MayCommit, survey.MayDelete, survey.Topics[0].MayCommit, survey.Topics[1].MayCommit}); got != want {
+			t.Errorf("%s: %+v, want %+v", user, got, want)
 		}
 	}
+	parcels := []kafka.PartitionCommit{{TopicPartition: kafka.TopicPartition{Topic: "parcels"}, Commit: kafka.Commit{Offset: 1}}}
+	wantKinds(t, admin.Commit(t.Context(), as("half"), "billing", parcels), kafka.ErrUnauthorized)
 	if err := admin.Commit(t.Context(), as("reader"), "billing", commitsAt(1, "")); err != nil {
 		t.Error(err)
 	}

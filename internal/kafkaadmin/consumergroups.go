@@ -29,10 +29,10 @@ func (c *client) describeConsumers(ctx context.Context, known *cluster, coordina
 }
 
 func consumerDescriptionOf(answer *sarama.ConsumerGroupDescription, names map[kafka.TopicID]string) description {
-	mayDelete := allows(answer.AuthorizedOperations, sarama.AclOperationDelete)
+	allowed := operations(answer.AuthorizedOperations)
 	switch {
 	case answer.ErrorCode == sarama.ErrGroupIDNotFound:
-		return description{state: kafka.StateDead, mayDelete: mayDelete}
+		return description{state: kafka.StateDead, operations: allowed}
 	case answer.ErrorCode != sarama.ErrNoError:
 		return description{err: groupRefusal(answer.ErrorCode)}
 	}
@@ -40,7 +40,7 @@ func consumerDescriptionOf(answer *sarama.ConsumerGroupDescription, names map[ka
 	if err != nil {
 		return description{err: err}
 	}
-	return description{state: state, protocol: answer.AssignorName, members: consumersOf(answer.Members, names), mayDelete: mayDelete}
+	return description{state: state, protocol: answer.AssignorName, members: consumersOf(answer.Members, names), operations: allowed}
 }
 
 func consumersOf(answers []sarama.ConsumerGroupMemberDescription, names map[kafka.TopicID]string) []kafka.Member {

@@ -127,9 +127,9 @@ func (c *client) describeClassic(ctx context.Context, coordinator *link, ids []s
 }
 
 func descriptionOf(answer *sarama.GroupDescription) description {
-	mayDelete := allows(answer.AuthorizedOperations, sarama.AclOperationDelete)
+	allowed := operations(answer.AuthorizedOperations)
 	if answer.Err == sarama.ErrGroupIDNotFound {
-		return description{state: kafka.StateDead, mayDelete: mayDelete}
+		return description{state: kafka.StateDead, operations: allowed}
 	}
 	if answer.Err != sarama.ErrNoError {
 		return description{err: groupRefusal(answer.Err)}
@@ -138,7 +138,7 @@ func descriptionOf(answer *sarama.GroupDescription) description {
 	if err != nil {
 		return description{err: err}
 	}
-	return description{state: state, protocol: answer.Protocol, members: membersOf(answer), mayDelete: mayDelete}
+	return description{state: state, protocol: answer.Protocol, members: membersOf(answer), operations: allowed}
 }
 
 // stateOf refuses a state of a later Kafka: what it means is not known.

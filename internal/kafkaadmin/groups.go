@@ -24,10 +24,9 @@ type description struct {
 	state    kafka.GroupState
 	protocol string
 	members  []kafka.Member
-	// mayDelete tells whether we may delete the group's commits. Only surveys ask:
-	// else it is true, since no broker says otherwise.
-	mayDelete bool
-	err       error
+	// operations are what we may do with the group. Only surveys ask.
+	operations operations
+	err        error
 }
 
 // errMoved marks the answer of a broker that does not coordinate the group.

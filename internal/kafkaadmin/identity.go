@@ -20,7 +20,7 @@ func (c *client) sameCluster(ctx context.Context, known *cluster, opened int64) 
 		return err
 	}
 	if id, _ := c.identify(response); id != known.id {
-		return fmt.Errorf("read the offsets of cluster %q: %w: cluster %q answers by now", known.id, kafka.ErrUnavailable, id)
+		return fmt.Errorf("read cluster %q: %w: cluster %q answers by now", known.id, kafka.ErrUnavailable, id)
 	}
 	return nil
 }

@@ -24,7 +24,8 @@ type cluster struct {
 type topic struct {
 	err        error
 	id         kafka.TopicID
-	ids        []int32 // the partitions' numbers
+	operations operations // what we may do with it; only surveys ask
+	ids        []int32    // the partitions' numbers
 	partitions []partition
 }
 
@@ -62,7 +63,9 @@ func (c *client) requestTopics(topics []string) metadataRequest {
 		topics = []string{offsetsTopic}
 	}
 	return func(b *sarama.Broker) (*sarama.MetadataResponse, error) {
-		return b.GetMetadata(sarama.NewMetadataRequest(c.config.Version, topics))
+		request := sarama.NewMetadataRequest(c.config.Version, topics)
+		request.IncludeTopicAuthorizedOperations = c.exact
+		return b.GetMetadata(request)
 	}
 }
 
@@ -176,6 +179,7 @@ func topicOf(metadata *sarama.TopicMetadata) topic {
 	slices.SortFunc(metadata.Partitions, func(a, b *sarama.PartitionMetadata) int { return cmp.Compare(a.ID, b.ID) })
 	t := topic{
 		id:         kafka.TopicID(metadata.Uuid),
+		operations: operations(metadata.TopicAuthorizedOperations),
 		ids:        make([]int32, len(metadata.Partitions)),
 		partitions: make([]partition, len(metadata.Partitions)),
 	}

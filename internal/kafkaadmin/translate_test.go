@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net"
 	"os"
 	"slices"
@@ -90,19 +89,19 @@ func TestDescriptionOf(t *testing.T) {
 		"Empty": {
 			reason: "no members is known, not an error",
 			answer: sarama.GroupDescription{State: "Empty"},
-			want:   description{state: kafka.StateEmpty, mayDelete: true},
+			want:   description{state: kafka.StateEmpty},
 		},
 		"NotFound": {
 			reason: "newer brokers say so by a code",
 			answer: sarama.GroupDescription{Err: sarama.ErrGroupIDNotFound},
-			want:   description{state: kafka.StateDead, mayDelete: true},
+			want:   description{state: kafka.StateDead},
 		},
 		"Connect": {
 			reason: "another protocol's member is a member, without partitions",
 			answer: sarama.GroupDescription{State: "Stable", Protocol: "sessioned", Members: map[string]*sarama.GroupMemberDescription{
 				"m": {MemberId: "m", ClientId: "connect", ClientHost: "/10.0.0.1", MemberAssignment: []byte{0, 1, 0xff}},
 			}},
-			want: description{state: kafka.StateStable, protocol: "sessioned", mayDelete: true, members: []kafka.Member{
+			want: description{state: kafka.StateStable, protocol: "sessioned", members: []kafka.Member{
 				{ID: "m", ClientID: "connect", Host: "/10.0.0.1"},
 			}},
 		},
@@ -117,19 +116,14 @@ func TestDescriptionOf(t *testing.T) {
 					0xff, 0xff, 0xff, 0xff, // no user data
 				}},
 			}},
-			want: description{state: kafka.StateStable, mayDelete: true, members: []kafka.Member{{ID: "m", Assigned: []kafka.TopicPartition{
+			want: description{state: kafka.StateStable, members: []kafka.Member{{ID: "m", Assigned: []kafka.TopicPartition{
 				{Topic: "a", Partition: 9}, {Topic: "b", Partition: 3}, {Topic: "b", Partition: 7},
 			}}}},
-		},
-		"Unasked": {
-			reason: "what a broker does not say is left to the attempt",
-			answer: sarama.GroupDescription{State: "Empty", AuthorizedOperations: math.MinInt32},
-			want:   description{state: kafka.StateEmpty, mayDelete: true},
 		},
 		"ReadOnly": {
 			reason: "describe and read, without delete",
 			answer: sarama.GroupDescription{State: "Empty", AuthorizedOperations: 1<<8 | 1<<3},
-			want:   description{state: kafka.StateEmpty},
+			want:   description{state: kafka.StateEmpty, operations: 1<<8 | 1<<3},
 		},
 		"NewState": {
 			reason: "a state of a later Kafka is unknown, not passed on",

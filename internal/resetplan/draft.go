@@ -13,6 +13,7 @@ import (
 type draft struct {
 	spec      v1alpha1.KafkaOffsetResetSpec
 	clusterID string
+	dedup     Dedup
 	survey    kafka.Survey
 	topics    map[string]kafka.SurveyedTopic
 	// frozen: the partitions are those of an earlier time, a snapshot or a plan,
@@ -24,6 +25,8 @@ type draft struct {
 	// another id, missing the partitions that their topic does not have.
 	foreign, recreated []string
 	missing            []kafka.TopicPartition
+	// unrecorded is what the scope of a rollback names and its snapshot does not have.
+	unrecorded []string
 }
 
 // wanted is a partition to be moved, with what is known of it from elsewhere.
@@ -50,7 +53,7 @@ func newDraft(spec v1alpha1.KafkaOffsetResetSpec, clusterID string, s kafka.Surv
 // drafted is the draft of a plan: every move aimed.
 func drafted(r Request) *draft {
 	d := newDraft(r.Spec, r.Identity.ClusterID, r.Survey)
-	d.frozen = r.Spec.Target.RollbackOf != ""
+	d.dedup, d.frozen = r.Dedup, r.Spec.Target.RollbackOf != ""
 	for _, w := range d.selection(r.Rollback) {
 		d.take(w)
 	}
@@ -64,19 +67,53 @@ func drafted(r Request) *draft {
 
 // take makes a wanted partition a move, or says what it lacks.
 func (d *draft) take(w wanted) {
-	topic, found := d.topics[w.Topic]
+	switch d.lack(w.TopicPartition, w.topicID) {
+	case itsTopic:
+		d.foreign = append(d.foreign, w.Topic)
+	case sameTopic:
+		d.recreated = append(d.recreated, w.Topic)
+	case itself:
+		d.missing = append(d.missing, w.TopicPartition)
+	case nothing:
+		topic := d.topics[w.Topic]
+		d.moves = append(d.moves, newMove(w, idOf(topic.ID), topic.Partitions[w.Partition]))
+	}
+}
+
+// lack is what of a partition the survey does not have.
+type lack int
+
+const (
+	nothing   lack = iota
+	itsTopic       // there is none of that name
+	sameTopic      // there is, with another id
+	itself         // the topic has fewer partitions
+)
+
+// words are why there is nothing to hold a write against.
+func (l lack) words() string {
+	if l == sameTopic {
+		return "its topic was created anew"
+	}
+	return "does not exist any more"
+}
+
+// lack holds a partition, of a topic that had this id if it is known, against the survey.
+func (d *draft) lack(at kafka.TopicPartition, topicID string) lack {
+	topic, found := d.topics[at.Topic]
 	id := idOf(topic.ID)
 	switch {
 	case !found:
-		d.foreign = append(d.foreign, w.Topic)
-	case w.topicID != "" && id != "" && w.topicID != id:
-		d.recreated = append(d.recreated, w.Topic)
-	case w.Partition < 0 || int(w.Partition) >= len(topic.Partitions):
-		d.missing = append(d.missing, w.TopicPartition)
-	default:
-		d.moves = append(d.moves, newMove(w, id, topic.Partitions[w.Partition]))
+		return itsTopic
+	case topicID != "" && id != "" && topicID != id:
+		return sameTopic
+	case at.Partition < 0 || int(at.Partition) >= len(topic.Partitions):
+		return itself
 	}
+	return nothing
 }
+
+func (d *draft) lackOf(w v1alpha1.SavedOffset) lack { return d.lack(savedAt(w), w.TopicID) }
 
 func (d *draft) sort() {
 	slices.SortFunc(d.moves, func(a, b move) int { return a.Compare(b.TopicPartition) })

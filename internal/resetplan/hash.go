@@ -49,7 +49,9 @@ type sealed struct {
 	PastEnd    v1alpha1.PastEndPolicy
 	// Source is that of what a rollback restores, metadata too.
 	Source string `json:",omitempty"`
-	Rows   []sealedRow
+	// Dedup decides whether what goes back has its effects again.
+	Dedup v1alpha1.DedupPolicy `json:",omitempty"`
+	Rows  []sealedRow
 }
 
 type sealedRow struct {
@@ -70,6 +72,7 @@ func hashOf(r Request, rows []v1alpha1.ResetRow) string {
 		OutOfRange: r.Spec.OnOutOfRange,
 		PastEnd:    r.Spec.OnTimestampPastEnd,
 		Source:     sourceOf(r.Rollback),
+		Dedup:      sealedDedup(r.Spec.Dedup),
 		Rows:       make([]sealedRow, 0, len(rows)),
 	}
 	preview := r.Spec.Target.ShiftBy != nil || r.Spec.Target.ToCurrent != nil
@@ -99,6 +102,7 @@ func sourceOf(rollback []v1alpha1.SavedOffset) string {
 // the spec without approved and cancel, whatever the order of its lists.
 func SpecHash(spec v1alpha1.KafkaOffsetResetSpec) string {
 	spec.Approved, spec.Cancel = "", false
+	spec.Dedup = sealedDedup(spec.Dedup)
 	spec.Target = sortedTarget(spec.Target)
 	if spec.Scope != nil {
 		spec.Scope = &v1alpha1.ResetScope{Topics: sortedTopics(spec.Scope.Topics)}

@@ -42,6 +42,7 @@ func TestHashOfWhatIsFrozen(t *testing.T) {
 		"Time":           {dayAgo, func(r *Request) { r.Time = r.Time.Add(time.Second) }, false},
 		"OutOfRange":     {earliest, func(r *Request) { clamp(&r.Spec) }, false},
 		"PastEnd":        {earliest, func(r *Request) { r.Spec.OnTimestampPastEnd = v1alpha1.PastEndSkip }, false},
+		"Dedup":          {earliest, func(r *Request) { r.Spec.Dedup = v1alpha1.DedupNewNamespace }, false},
 		"ExplicitTarget": {offsets(30, 30), func(r *Request) { r.Spec.Target = offsets(30, 31) }, false},
 
 		"Committed":       {earliest, func(r *Request) { first(r).Committed.Offset++ }, true},
@@ -56,6 +57,8 @@ func TestHashOfWhatIsFrozen(t *testing.T) {
 		"MayDelete":       {earliest, func(r *Request) { r.Survey.MayDelete = false }, true},
 		"Approved":        {earliest, func(r *Request) { r.Spec.Approved, r.Spec.Cancel = "x", true }, true},
 		"Waits":           {earliest, func(r *Request) { r.Spec.DrainTimeout.Duration, r.Spec.Resume = time.Hour, nil }, true},
+		"DedupDefault":    {earliest, func(r *Request) { r.Spec.Dedup = v1alpha1.DedupKeep }, true},
+		"DedupNamespace":  {earliest, func(r *Request) { r.Dedup = Dedup{"chat", "chat/2"} }, true},
 		"ShiftPreview":    {shiftBy(-5), func(r *Request) { first(r).Committed.Offset++ }, true},
 		"CurrentPreview":  {toCurrent, func(r *Request) { first(r).Committed.Offset++ }, true},
 		"CurrentNoCommit": {toCurrent, func(r *Request) { first(r).Committed.Offset = none }, true},
@@ -136,6 +139,8 @@ func TestSpecHash(t *testing.T) {
 		"Scope":             {func(s *v1alpha1.KafkaOffsetResetSpec) { s.Scope = nil }, false},
 		"Policy":            {func(s *v1alpha1.KafkaOffsetResetSpec) { s.OnOutOfRange = v1alpha1.OutOfRangeClamp }, false},
 		"Approval":          {func(s *v1alpha1.KafkaOffsetResetSpec) { s.Approval = v1alpha1.ApprovalAutomatic }, false},
+		"DedupDefault":      {func(s *v1alpha1.KafkaOffsetResetSpec) { s.Dedup = v1alpha1.DedupKeep }, true},
+		"Dedup":             {func(s *v1alpha1.KafkaOffsetResetSpec) { s.Dedup = v1alpha1.DedupNewNamespace }, false},
 		"Drift":             {func(s *v1alpha1.KafkaOffsetResetSpec) { s.MaxDrift = new(int64(0)) }, false},
 	}
 	for name, tc := range cases {

@@ -45,14 +45,14 @@ func metadata(text string) func(*kafka.SurveyedPartition) {
 // survey is one of the topic orders.
 func survey(partitions ...kafka.SurveyedPartition) kafka.Survey {
 	return kafka.Survey{
-		GroupID: identity.GroupID, ClusterID: identity.ClusterID, At: noon, MayDelete: true,
+		GroupID: identity.GroupID, ClusterID: identity.ClusterID, At: noon, MayCommit: true, MayDelete: true,
 		Membership: kafka.Membership{Known: true, State: kafka.StateEmpty},
 		Topics:     []kafka.SurveyedTopic{topic("orders", 1, partitions...)},
 	}
 }
 
 func topic(name string, life byte, partitions ...kafka.SurveyedPartition) kafka.SurveyedTopic {
-	return kafka.SurveyedTopic{Name: name, ID: kafka.TopicID{life}, Partitions: partitions}
+	return kafka.SurveyedTopic{Name: name, ID: kafka.TopicID{life}, MayCommit: true, Partitions: partitions}
 }
 
 func idOfLife(life byte) string { return idOf(kafka.TopicID{life}) }

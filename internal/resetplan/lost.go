@@ -11,24 +11,11 @@ import (
 func Lost(writes []v1alpha1.SavedOffset, s kafka.Survey) (lost, kept []v1alpha1.SavedOffset) {
 	d := newDraft(v1alpha1.KafkaOffsetResetSpec{}, s.ClusterID, s)
 	for _, w := range writes {
-		if d.lacks(w) != "" {
+		if d.lackOf(w) != nothing {
 			lost = append(lost, w)
 		} else {
 			kept = append(kept, w)
 		}
 	}
 	return lost, kept
-}
-
-// lacks is why there is nothing to hold the write against, empty where there is.
-func (d *draft) lacks(w v1alpha1.SavedOffset) string {
-	topic, found := d.topics[w.Topic]
-	id := idOf(topic.ID)
-	switch {
-	case !found || int(w.Partition) >= len(topic.Partitions):
-		return "does not exist any more"
-	case w.TopicID != "" && id != "" && id != w.TopicID:
-		return "its topic was created anew"
-	}
-	return ""
 }

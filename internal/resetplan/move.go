@@ -96,7 +96,7 @@ func (m move) moved() bool {
 // that offset, so it is not restored beside this one.
 func (m move) metadata(tag string) string {
 	if m.saved != nil && m.saved.Offset != nil && *m.saved.Offset == m.target {
-		return m.saved.Metadata
+		return MetadataOf(*m.saved)
 	}
 	return tag
 }

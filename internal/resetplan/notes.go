@@ -24,7 +24,7 @@ func planNotes(d *draft) []string {
 	n.list(d.that(uncommitted), "nothing is committed now, so that the distance is counted from the log start")
 	n.list(d.that(ahead), "moved ahead, so that the messages up to the target are not handled")
 	n.list(d.that(anew), "at the target already, and written anew")
-	n.list(d.that(func(m move) bool { return m.saved != nil && m.clamped() && m.saved.Metadata != "" }),
+	n.list(d.that(func(m move) bool { return m.saved != nil && m.clamped() && MetadataOf(*m.saved) != "" }),
 		"clamped, so that the metadata is not restored, which may be counted from the offset")
 	n.when(target.DateTime != nil || target.Ago != nil,
 		"timestamps may be out of order: messages older than the time may follow the target; none that is not older is before it")
@@ -35,7 +35,7 @@ func planNotes(d *draft) []string {
 		"distance is in offsets, not messages: compaction and transactions leave offsets without one")
 	n.when(len(d.that(func(m move) bool { return m.topicID == "" })) > 0,
 		"the brokers do not tell topic ids: a topic that is created anew before the commit is not noticed")
-	return n
+	return append(n, dedupNotes(d)...)
 }
 
 // drainedNotes are what is different from the plan.

@@ -37,8 +37,8 @@ func savedAt(s v1alpha1.SavedOffset) kafka.TopicPartition {
 
 // differs is what is there instead of what was written, empty where it is what was written.
 func (d *draft) differs(w v1alpha1.SavedOffset) string {
-	if lacks := d.lacks(w); lacks != "" {
-		return lacks
+	if lack := d.lackOf(w); lack != nothing {
+		return lack.words()
 	}
 	return instead(d.topics[w.Topic].Partitions[w.Partition].Committed, w)
 }
@@ -53,8 +53,8 @@ func instead(is kafka.Commit, w v1alpha1.SavedOffset) string {
 		return fmt.Sprintf("no commit instead of %d", *w.Offset)
 	case is.Offset != *w.Offset:
 		return fmt.Sprintf("%d instead of %d", is.Offset, *w.Offset)
-	case is.Metadata != w.Metadata:
-		return fmt.Sprintf("metadata %s instead of %s", short(is.Metadata), short(w.Metadata))
+	case is.Metadata != MetadataOf(w):
+		return fmt.Sprintf("metadata %s instead of %s", short(is.Metadata), short(MetadataOf(w)))
 	}
 	return ""
 }

@@ -27,6 +27,8 @@ type Request struct {
 	Time time.Time
 	// Rollback is the snapshot of the reset that is rolled back.
 	Rollback []v1alpha1.SavedOffset
+	// Dedup is where the group's workers store the ids of handled messages.
+	Dedup Dedup
 	// Survey is what the cluster says of the group.
 	Survey kafka.Survey
 }

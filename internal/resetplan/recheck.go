@@ -71,10 +71,12 @@ func written(d *draft, tag string) Drained {
 		before := v1alpha1.SavedOffset{Topic: m.Topic, Partition: m.Partition, TopicID: m.topicID}
 		after := before
 		if m.committed() {
-			before.Offset, before.Metadata = new(m.now.Committed.Offset), m.now.Committed.Metadata
+			before.Offset = new(m.now.Committed.Offset)
+			before = withMetadata(before, m.now.Committed.Metadata)
 		}
 		if m.commits() {
-			after.Offset, after.Metadata = new(m.target), m.metadata(tag)
+			after.Offset = new(m.target)
+			after = withMetadata(after, m.metadata(tag))
 		}
 		drained.Snapshot = append(drained.Snapshot, before)
 		drained.Writes = append(drained.Writes, after)

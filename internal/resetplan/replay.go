@@ -12,29 +12,55 @@ import (
 	"github.com/lagrange-operator/lagrange/internal/lag"
 )
 
+// Pace is what was left of a replay when it last got on, and when that was. The
+// zero value is that of a replay that was not looked at yet.
+type Pace struct {
+	Left int64
+	At   time.Time
+}
+
+// standstill is how long a replay may not get on before its end is not foreseen.
+const standstill = time.Minute
+
+// after is the pace once so much is left.
+func (p Pace) after(left int64, now time.Time) Pace {
+	if p.At.IsZero() || left < p.Left {
+		return Pace{left, now}
+	}
+	return p
+}
+
 // Replay is how far the workers are with what the writes went back from the
-// snapshot; nil where nothing went back. perSecond is the group's present rate.
-// Where it is 0, not known, the mean since the snapshot was taken counts.
+// snapshot; nil where nothing went back. perSecond is the group's present rate, 0
+// where it is not known. One that stands still, or has no rate, has no estimate;
+// where nothing else is new it stays what it was last.
 //
 // 1,000 back on a partition, 400 of them committed again at 20 a second: 40 %,
 // and 30 s to go.
-func Replay(before v1alpha1.ResetOffsets, snapshot, writes []v1alpha1.SavedOffset, committed map[kafka.TopicPartition]int64, perSecond float64, now time.Time) *v1alpha1.ResetReplay {
+func Replay(
+	last *v1alpha1.ResetReplay, pace Pace, snapshot, writes []v1alpha1.SavedOffset, committed map[kafka.TopicPartition]int64, perSecond float64, now time.Time,
+) (*v1alpha1.ResetReplay, Pace) {
 	all, left := replayed(snapshot, writes, committed)
 	if all == 0 {
-		return nil
+		return nil, pace
 	}
-	done := float64(all - left)
-	if perSecond <= 0 {
-		perSecond = done / now.Sub(before.TakenAt.Time).Seconds()
-	}
+	pace = pace.after(left, now)
 	replay := &v1alpha1.ResetReplay{Offsets: all, Remaining: lag.Round(left), Percent: percentOf(all, left)}
 	replay.Summary = fmt.Sprintf("%d%%", replay.Percent)
-	if seconds := float64(left) / perSecond; left > 0 && seconds > 0 && seconds < longestReplay.Seconds() {
+	if seconds := float64(left) / perSecond; left > 0 && seconds > 0 && seconds < longestReplay.Seconds() && now.Sub(pace.At) < standstill {
 		rest := time.Duration(seconds * float64(time.Second))
 		replay.EstimatedEnd = &metav1.Time{Time: now.Add(rest)}
 		replay.Summary += ", " + roughly(rest) + " left"
 	}
-	return replay
+	if last != nil && sameProgress(*last, *replay) {
+		return last, pace
+	}
+	return replay, pace
+}
+
+// sameProgress: all but when it will end, which is another time with each look.
+func sameProgress(a, b v1alpha1.ResetReplay) bool {
+	return a.Offsets == b.Offsets && a.Remaining == b.Remaining && a.Percent == b.Percent && (a.EstimatedEnd == nil) == (b.EstimatedEnd == nil)
 }
 
 // percentOf is rounded down: 100 is all of it.

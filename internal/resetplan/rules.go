@@ -19,6 +19,11 @@ var planRules = []rule{
 	topicGone,
 	topicRecreated,
 	partitionMissing,
+	rollbackOthers,
+	rollbackUnrecorded,
+	namespaceMissing,
+	commitForbidden,
+	topicForbidden,
 	deletionForbidden,
 	targetBelowStart,
 	targetAboveEnd,
@@ -32,6 +37,8 @@ var recheckRules = []rule{
 	topicGone,
 	topicRecreated,
 	partitionMissing,
+	commitForbidden,
+	topicForbidden,
 	deletionForbidden,
 	targetBelowStart,
 	targetAboveEnd,
@@ -72,7 +79,7 @@ func groupUnknown(d *draft) *Problem {
 }
 
 func rollbackEmpty(d *draft) *Problem {
-	if !d.frozen || len(d.moves)+len(d.foreign)+len(d.recreated)+len(d.missing) > 0 {
+	if !d.frozen || len(d.moves)+len(d.foreign)+len(d.recreated)+len(d.missing)+len(d.unrecorded) > 0 {
 		return nil
 	}
 	return &Problem{v1alpha1.ReasonRollbackMissing,
@@ -104,14 +111,6 @@ func partitionMissing(d *draft) *Problem {
 		return about(missing, v1alpha1.ReasonTopicChanged, "partitions that their topic has no more: %s")
 	}
 	return about(missing, v1alpha1.ReasonTargetRefused, "partitions that their topic does not have: %s")
-}
-
-func deletionForbidden(d *draft) *Problem {
-	if d.survey.MayDelete {
-		return nil
-	}
-	return about(places(d.that(move.deletes), move.label), v1alpha1.ReasonNotPermitted,
-		"to restore that nothing was committed needs the right to DELETE the group, which the cluster does not give: %s")
 }
 
 func targetBelowStart(d *draft) *Problem {

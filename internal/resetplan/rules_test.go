@@ -17,6 +17,7 @@ func TestProblems(t *testing.T) {
 		mod(&s)
 		return s
 	}
+	withParcels := func(s *kafka.Survey) { s.Topics = append(s.Topics, topic("parcels", 2, part(1, 0, 2))) }
 	unknown := with(func(s *kafka.Survey) { s.Known, s.State = false, kafka.StateDead })
 	cases := map[string]struct {
 		reason   string
@@ -77,7 +78,26 @@ func TestProblems(t *testing.T) {
 			want: []Problem{
 				{v1alpha1.ReasonTopicChanged, `not among the group's topics any more: "chat"`},
 				{v1alpha1.ReasonTopicChanged, "partitions that their topic has no more: orders-2"},
+				{v1alpha1.ReasonTopicChanged, "to roll back all that is left, apply another KafkaOffsetReset with the same target and scope: {topics: [{name: orders, partitions: [0]}]}"},
 			},
+		},
+		"RollbackOfOthers": {
+			reason: "one of two topics was created anew", spec: spec(rollbackOf), survey: with(withParcels),
+			rollback: []v1alpha1.SavedOffset{saved(0, 60, ""), saved(1, 60, ""), {Topic: "parcels", TopicID: idOfLife(9), Offset: new(int64(1))}},
+			want: []Problem{
+				{v1alpha1.ReasonTopicChanged, `created anew, so that the offsets are those of another log: "parcels"`},
+				{v1alpha1.ReasonTopicChanged, "to roll back all that is left, apply another KafkaOffsetReset with the same target and scope: {topics: [{name: orders}]}"},
+			},
+		},
+		"RollbackScoped": {
+			reason: "the others are rolled back", spec: spec(rollbackOf, scope(v1alpha1.ScopedTopic{Name: "orders"})), survey: with(withParcels),
+			rollback: []v1alpha1.SavedOffset{saved(0, 60, ""), saved(1, 60, ""), {Topic: "parcels", TopicID: idOfLife(9), Offset: new(int64(1))}},
+		},
+		"RollbackScopeUnrecorded": {
+			reason: "nobody knows what to restore there", survey: with(withParcels),
+			spec:     spec(rollbackOf, scope(v1alpha1.ScopedTopic{Name: "orders", Partitions: []int32{0, 1}}, v1alpha1.ScopedTopic{Name: "parcels"})),
+			rollback: []v1alpha1.SavedOffset{saved(0, 60, "")},
+			want:     []Problem{{v1alpha1.ReasonTargetRefused, `the scope names what KafkaOffsetReset "first" has not written: orders-1, parcels`}},
 		},
 		"A12_DeletionForbidden": {
 			reason: "found while planning, not after the workers have stopped", spec: spec(rollbackOf),
@@ -90,6 +110,32 @@ func TestProblems(t *testing.T) {
 			reason: "the right is asked for only where it is needed", spec: spec(rollbackOf),
 			survey:   with(func(s *kafka.Survey) { s.MayDelete = false }),
 			rollback: []v1alpha1.SavedOffset{saved(0, 60, "")},
+		},
+		"A12_CommitForbidden": {
+			reason: "READ of the group", spec: spec(earliest), survey: with(func(s *kafka.Survey) { s.MayCommit = false }),
+			want: []Problem{{v1alpha1.ReasonNotPermitted,
+				`to commit for the group needs the right to READ it, which the cluster does not give: "billing"`}},
+		},
+		"CommitNotNeeded": {
+			reason: "a deletion takes no READ of the group", spec: spec(rollbackOf),
+			survey:   with(func(s *kafka.Survey) { s.MayCommit = false }),
+			rollback: []v1alpha1.SavedOffset{saved(0, none, "")},
+		},
+		"A12_TopicForbidden": {
+			reason: "READ of one of two topics", spec: spec(earliest),
+			survey: with(func(s *kafka.Survey) {
+				s.Topics = append(s.Topics, topic("parcels", 2, part(1, 0, 2), part(1, 0, 2)))
+				s.Topics[1].MayCommit = false
+			}),
+			want: []Problem{{v1alpha1.ReasonNotPermitted,
+				`to commit for a topic needs the right to READ it, which the cluster does not give: "parcels"`}},
+		},
+		"TopicNotNeeded": {
+			reason: "the other topic is left out", spec: spec(earliest, scope(v1alpha1.ScopedTopic{Name: "orders"})),
+			survey: with(func(s *kafka.Survey) {
+				s.Topics = append(s.Topics, topic("parcels", 2, part(1, 0, 2)))
+				s.Topics[1].MayCommit = false
+			}),
 		},
 		"A8_OutOfRange": {
 			reason: "both ways, without the numbers that move", spec: spec(offsets(19, 501)), survey: healthy,

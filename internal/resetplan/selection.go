@@ -10,7 +10,7 @@ import (
 func (d *draft) selection(rollback []v1alpha1.SavedOffset) []wanted {
 	switch {
 	case d.spec.Target.RollbackOf != "":
-		return ofSnapshot(rollback)
+		return d.ofSnapshot(rollback)
 	case d.spec.Target.Offsets != nil:
 		return ofOffsets(d.spec.Target.Offsets)
 	case d.spec.Scope != nil:
@@ -20,13 +20,15 @@ func (d *draft) selection(rollback []v1alpha1.SavedOffset) []wanted {
 	}
 }
 
-func ofSnapshot(rollback []v1alpha1.SavedOffset) []wanted {
-	selected := make([]wanted, 0, len(rollback))
+func (d *draft) ofSnapshot(rollback []v1alpha1.SavedOffset) []wanted {
+	named := namedBy(d.spec.Scope)
+	var selected []wanted
 	for i := range rollback {
-		s := &rollback[i]
-		at := kafka.TopicPartition{Topic: s.Topic, Partition: s.Partition}
-		selected = append(selected, wanted{TopicPartition: at, topicID: s.TopicID, saved: s})
+		if s := &rollback[i]; named.take(savedAt(*s)) {
+			selected = append(selected, wanted{TopicPartition: savedAt(*s), topicID: s.TopicID, saved: s})
+		}
 	}
+	d.unrecorded = named.left()
 	return selected
 }
 

@@ -19,7 +19,7 @@ const CommitLimit = 1_048_588 - 61 - 16_323
 const recordOverhead = 46
 
 func recordSize(groupID string, w v1alpha1.SavedOffset) int {
-	return recordOverhead + len(groupID) + len(w.Topic) + len(w.Metadata)
+	return recordOverhead + len(groupID) + len(w.Topic) + len(MetadataOf(w))
 }
 
 // Split divides the writes into requests, each of them below limit in bytes of

@@ -67,6 +67,13 @@ func TestAdmissionOfConsumer(t *testing.T) {
 		"InFlightMany": {"beyond any memory", fields{"inFlight": fields{"messages": int64(10_000_001)}}, []string{"spec.consumer.inFlight.messages", "less than or equal to"}},
 		"InFlightFew":  {"less than a message may have", fields{"inFlight": fields{"bytes": int64(1<<20 - 1)}}, []string{"spec.consumer.inFlight.bytes", "greater than or equal to 1"}},
 
+		"Dedup":        {"what dedup.Store takes, and room for a pass", fields{"dedup": fields{"namespace": strings.Repeat("n", 45) + "a-_./:2A"}}, nil},
+		"DedupNone":    {"which one?", fields{"dedup": fields{}}, []string{"spec.consumer.dedup.namespace", "Required"}},
+		"DedupEmpty":   {"which one?", fields{"dedup": fields{"namespace": ""}}, []string{"spec.consumer.dedup.namespace", "at least 1"}},
+		"DedupTooLong": {"no room for a pass", fields{"dedup": fields{"namespace": strings.Repeat("n", 54)}}, []string{"spec.consumer.dedup.namespace", "53"}},
+		"DedupSpace":   {"dedup.Store takes none", fields{"dedup": fields{"namespace": "my chat"}}, []string{"spec.consumer.dedup.namespace", "A-Za-z0-9"}},
+		"DedupLine":    {"nor that", fields{"dedup": fields{"namespace": "chat\n"}}, []string{"spec.consumer.dedup.namespace", "A-Za-z0-9"}},
+
 		"AttemptsNegative": {"0 is without end", fields{"retry": fields{"attempts": int64(-1)}}, []string{"spec.consumer.retry.attempts", "greater than or equal to 0"}},
 		"BackoffZero":      {"a busy loop", fields{"retry": fields{"initialBackoff": "0s"}}, []string{"spec.consumer.retry.initialBackoff", "between 1ms and 24h"}},
 		"BackoffAboveMax": {"the first pause is beyond the longest", fields{"retry": fields{"initialBackoff": "2s", "maxBackoff": "1s"}},

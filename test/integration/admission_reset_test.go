@@ -74,7 +74,7 @@ func TestAdmissionOfReset(t *testing.T) {
 		"All": {"a whole spec", fields{
 			"target": fields{"datetime": "2026-03-01T14:00:00.5+01:00"}, "scope": fields{"topics": list(fields{"name": "orders", "partitions": list(int64(0), int64(7))})},
 			"onOutOfRange": "Clamp", "onTimestampPastEnd": "Skip", "approval": "Manual", "approved": "", "cancel": false, "maxDrift": int64(0),
-			"drainTimeout": "5m", "verifyFor": "1m30s", "resume": false, "ttlAfterFinished": "72h",
+			"drainTimeout": "5m", "verifyFor": "1m30s", "resume": false, "dedup": "NewNamespace", "ttlAfterFinished": "72h",
 		}, nil},
 		"NoGroup":   {"whose offsets?", fields{"groupRef": fields{}}, []string{"spec.groupRef.name", "Required"}},
 		"GroupName": {"no object is called so", fields{"groupRef": fields{"name": "Orders"}}, []string{"spec.groupRef.name", "match"}},
@@ -140,9 +140,8 @@ func TestAdmissionOfReset(t *testing.T) {
 		"ScopeMost":       {"the limit", fields{"scope": topicsOf(2, 10_000)}, nil},
 		"ScopeTooMany":    {"more than the API server keeps", fields{"scope": topicsOf(3, 6_667)}, []string{"spec.scope.topics", "more than 20000 partitions", "leave out partitions"}},
 		"ScopeOfOffsets": {"they name their partitions", with(target("offsets", offsetsOf("orders", 1)), scope),
-			[]string{"spec.scope", "can't be used with target.offsets or target.rollbackOf"}},
-		"ScopeOfRollback": {"half of it would stay", with(target("rollbackOf", "earlier"), scope),
-			[]string{"spec.scope", "can't be used with target.offsets or target.rollbackOf"}},
+			[]string{"spec.scope", "can't be used with target.offsets"}},
+		"ScopeOfRollback": {"a topic of it was created anew", with(target("rollbackOf", "earlier"), scope), nil},
 
 		"OutOfRange":    {"Kafka's word", fields{"onOutOfRange": "earliest"}, []string{"spec.onOutOfRange", `"Fail", "Clamp"`}},
 		"PastEnd":       {"a typo", fields{"onTimestampPastEnd": "end"}, []string{"spec.onTimestampPastEnd", `"End", "Skip", "Fail"`}},
@@ -188,7 +187,7 @@ func TestDefaultsOfReset(t *testing.T) {
 	u := resetManifest(namespace(t), "least", nil)
 	create(t, u)
 	want := map[string]any{
-		"onOutOfRange": "Fail", "onTimestampPastEnd": "End", "approval": "Manual", "drainTimeout": "10m", "verifyFor": "10s", "resume": true,
+		"onOutOfRange": "Fail", "onTimestampPastEnd": "End", "approval": "Manual", "drainTimeout": "10m", "verifyFor": "10s", "resume": true, "dedup": "Keep",
 		"approved": nil, "cancel": nil, "scope": nil, "maxDrift": nil, "ttlAfterFinished": nil,
 	}
 	for path, value := range want {
@@ -247,6 +246,9 @@ func TestResetImmutable(t *testing.T) {
 		"Verify":         {"shorter", nil, fields{"verifyFor": "1s"}, "verifyFor"},
 		"VerifySame":     {"as a Go program writes it", fields{"verifyFor": "1m"}, fields{"verifyFor": "60s"}, ""},
 		"Resume":         {"stay at zero", nil, fields{"resume": false}, "resume"},
+		"Dedup":          {"would be handled again unseen", nil, fields{"dedup": "NewNamespace"}, "dedup"},
+		"DedupGone":      {"the default is another", fields{"dedup": "NewNamespace"}, fields{"dedup": nil}, "dedup"},
+		"DedupSame":      {"the default, written", nil, fields{"dedup": "Keep"}, ""},
 		"TTLSet":         {"removes it", nil, fields{"ttlAfterFinished": "1s"}, "ttlAfterFinished"},
 		"TTLRemoved":     {"keeps it", fields{"ttlAfterFinished": "1h"}, fields{"ttlAfterFinished": nil}, "ttlAfterFinished"},
 		"TTLChanged":     {"removes it sooner", fields{"ttlAfterFinished": "1h"}, fields{"ttlAfterFinished": "1s"}, "ttlAfterFinished"},

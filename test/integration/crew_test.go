@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -36,6 +37,8 @@ type crew struct {
 	handled map[kafka.TopicPartition][]int64
 	// starts are the committed offsets each time that workers began where none had been.
 	starts []map[kafka.TopicPartition]int64
+	// startedIn are the dedup namespaces that those workers were told.
+	startedIn []string
 }
 
 type crewWorker struct {
@@ -82,7 +85,7 @@ func (c *crew) follow(ctx context.Context) {
 		c.dismiss(ctx)
 	}
 	if len(c.workers) == 0 && *d.Spec.Replicas > 0 {
-		c.noteStart(ctx)
+		c.noteStart(ctx, d)
 	}
 	for len(c.workers) < int(*d.Spec.Replicas) {
 		c.hire(ctx, d)
@@ -98,7 +101,7 @@ func (c *crew) follow(ctx context.Context) {
 	_ = kube.Status().Patch(ctx, d, client.MergeFrom(before)) // the next look tries again
 }
 
-func (c *crew) noteStart(ctx context.Context) {
+func (c *crew) noteStart(ctx context.Context, d *appsv1.Deployment) {
 	committed, err := committedOf(ctx, c.servers, c.g.Spec.GroupID)
 	if err != nil {
 		c.t.Errorf("read what is committed before the workers start: %v", err)
@@ -106,7 +109,7 @@ func (c *crew) noteStart(ctx context.Context) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.starts = append(c.starts, committed)
+	c.starts, c.startedIn = append(c.starts, committed), append(c.startedIn, dedupTold(d))
 }
 
 func (c *crew) hire(ctx context.Context, d *appsv1.Deployment) {
@@ -197,6 +200,12 @@ func (c *crew) startsSoFar() []map[kafka.TopicPartition]int64 {
 		starts = append(starts, maps.Clone(s))
 	}
 	return starts
+}
+
+func (c *crew) startedInSoFar() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.startedIn)
 }
 
 // committedOf reads the group's committed offsets.

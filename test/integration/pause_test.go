@@ -52,7 +52,7 @@ func TestPauseScaleToZero(t *testing.T) {
 	wantReplicas(t, g, 0)
 	play(t, g, allAvailable)
 	paused := wantCondition(t, g, v1alpha1.ConditionPaused, metav1.ConditionTrue, string(v1alpha1.PauseScaleToZero))
-	if lacks := mentions(paused.Message, "loses its committed offsets", "offsets.retention.minutes"); lacks != nil {
+	if lacks := mentions(paused.Message, "all workers are stopped", "status.keptOffsets"); lacks != nil {
 		t.Error(lacks)
 	}
 	wantStatus(t, g, func(s v1alpha1.KafkaConsumerGroupStatus) error { return same("replicas", s.ReplicaSummary, "0/0") })

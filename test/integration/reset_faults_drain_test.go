@@ -73,13 +73,20 @@ func (s *stand) staticMember(t *testing.T, clientID string, session time.Duratio
 }
 
 // TestResetFaultStaticWorker (A3): a static member stays in the group when its pod
-// has gone. That of a worker is removed then.
+// has gone. That of a worker is removed then, and that it is going to be is stored before.
 func TestResetFaultStaticWorker(t *testing.T) {
 	t.Parallel()
 	s := newStand(t)
 	s.staticMember(t, "moved-static-0", time.Minute)
+	stop := s.moments.stopAt("before remove")
 	r := s.toThree("kor", automatic)
 	create(t, r)
+	stop.do(t, func() {
+		now, err := resetNow(r)
+		if err != nil || now.Status.Draining == nil || fmt.Sprint(now.Status.Draining.Removing) != "[moved-static-0]" {
+			t.Errorf("draining %+v before the member is removed: %v", now.Status.Draining, err)
+		}
+	})
 	s.wantMoved(t, r)
 }
 

@@ -20,8 +20,8 @@ import (
 
 // moments stop the manager at exact points of a reset's way, until the test has
 // done there what it wants to. The points are "in PHASE", right after the status
-// first says so, "before commit" and "after commit" of any commit request, and
-// "before survey".
+// first says so, "before commit" and "after commit" of any commit request, "before
+// survey", "before delete" and "before remove".
 type moments struct {
 	mu    sync.Mutex
 	stops map[string]*moment
@@ -111,4 +111,16 @@ func (o momentOffsets) Commit(ctx context.Context, c kafkaadmin.Connection, grou
 	err := o.Offsets.Commit(ctx, c, groupID, commits)
 	o.m.come("after commit")
 	return err
+}
+
+func (o momentOffsets) Delete(ctx context.Context, c kafkaadmin.Connection, groupID string, partitions []kafka.TopicPartition) error {
+	if len(partitions) > 0 {
+		o.m.come("before delete")
+	}
+	return o.Offsets.Delete(ctx, c, groupID, partitions)
+}
+
+func (o momentOffsets) RemoveStatic(ctx context.Context, c kafkaadmin.Connection, groupID string, instanceIDs []string) error {
+	o.m.come("before remove")
+	return o.Offsets.RemoveStatic(ctx, c, groupID, instanceIDs)
 }

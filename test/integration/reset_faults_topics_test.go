@@ -69,7 +69,8 @@ func TestResetFaultTopicRenewed(t *testing.T) {
 }
 
 // TestResetFaultTopicRenewedAtCommit (A9): what was committed to the new topic in
-// the moment in which nobody could know is deleted again, and so it ends.
+// the moment in which nobody could know is deleted again, and so it ends. That it
+// is going to be deleted is stored before.
 func TestResetFaultTopicRenewedAtCommit(t *testing.T) {
 	t.Parallel()
 	for _, point := range []string{"before commit", "after commit", "in Verifying"} {
@@ -79,7 +80,15 @@ func TestResetFaultTopicRenewedAtCommit(t *testing.T) {
 			stop := s.moments.stopAt(point)
 			r := s.toThree("kor", automatic)
 			create(t, r)
+			deletes := s.moments.stopAt("before delete")
 			stop.do(t, func() { s.renew(t, 5) })
+			if point != "in Verifying" { // where Kafka has deleted all commits with the topic
+				deletes.do(t, func() {
+					if now, err := resetNow(r); err != nil || fmt.Sprint(now.Status.Intent.Lost) != "[orders]" {
+						t.Errorf("intent %+v before the commits are deleted: %v", now.Status.Intent, err)
+					}
+				})
+			}
 			now := wantPhase(t, r, v1alpha1.PhaseFailed)
 			if o := now.Status.Outcome; o.Reason != v1alpha1.ReasonTopicChanged || mentions(o.Message, "created anew", "orders") != nil {
 				t.Errorf("outcome %+v", o)

@@ -22,6 +22,8 @@ type killCase struct {
 	target func(topic string, partitions int32) v1alpha1.ResetTarget
 	// cancelled: cancel is set as soon as the workers are being stopped.
 	cancelled bool
+	// dedup is what becomes of the group's dedup namespace.
+	dedup v1alpha1.DedupPolicy
 	// planned is the committed offset of each partition of "orders" after the
 	// reset, and idle that of the only one of "idle", -1 for none.
 	planned, idle int64
@@ -40,6 +42,7 @@ type openPlace func(t *testing.T, partitions int32) place
 var killCases = []killCase{
 	{
 		reason: "four partitions in two requests", partitions: 4, target: allTo(3), planned: 3, idle: -1, again: "[3 4 5 6 7 8 9]",
+		dedup: v1alpha1.DedupNewNamespace,
 	},
 	{
 		reason: "a rollback that deletes a commit", partitions: 4, before: resetBefore, planned: 10, idle: -1, again: "[]",
@@ -47,6 +50,7 @@ var killCases = []killCase{
 	},
 	{
 		reason: "cancelled while the workers leave", partitions: 4, target: allTo(3), cancelled: true, planned: 10, idle: -1, again: "[]",
+		dedup: v1alpha1.DedupNewNamespace,
 	},
 	{
 		reason: "tables that are kept in ConfigMaps", partitions: 301, target: allTo(8), planned: 8, idle: -1, again: "[8 9]",
@@ -110,6 +114,7 @@ func (k killCase) run(t *testing.T, x *executioner, open openPlace) {
 	stop := startManager(t, o, ns)
 	g := group(ns, "kcg", at.servers[0], drainable, func(g *v1alpha1.KafkaConsumerGroup) {
 		g.Spec.Scaling.LagTarget.MessagesPerReplica = 100_000 // one worker, which leaves at once
+		g.Spec.Consumer.Dedup = &v1alpha1.DedupSpec{Namespace: "kcg"}
 		g.Spec.GroupID, g.Spec.Topics = at.orders, []v1alpha1.TopicName{v1alpha1.TopicName(at.orders), v1alpha1.TopicName(at.idle)}
 	})
 	create(t, g)
@@ -126,7 +131,7 @@ func (k killCase) run(t *testing.T, x *executioner, open openPlace) {
 	stop = startManager(t, doomed, ns)
 	firstStart := len(workers.startsSoFar())
 	workers.handledOf()
-	r := reset(g, "kor", k.target(at.orders, k.partitions))
+	r := reset(g, "kor", k.target(at.orders, k.partitions), func(r *v1alpha1.KafkaOffsetReset) { r.Spec.Dedup = k.dedup })
 	create(t, r)
 	if x.at != "" {
 		k.goOnUntilKilled(t, r, x)
@@ -219,6 +224,33 @@ func (k killCase) check(t *testing.T, workers *crew, firstStart int, oldIdle int
 	for _, start := range starts {
 		if offsetsAre(start, 10, oldIdle) != nil && offsetsAre(start, k.planned, k.idle) != nil {
 			t.Errorf("workers began at %v, which is neither before nor after the reset", start)
+		}
+	}
+	k.checkDedup(t, workers, firstStart)
+}
+
+// checkDedup: whoever began after the commit did so in the namespace that follows,
+// the next one or the same, and nobody else did.
+func (k killCase) checkDedup(t *testing.T, workers *crew, firstStart int) {
+	t.Helper()
+	pass, after := int32(0), "kcg"
+	if k.dedup == v1alpha1.DedupNewNamespace && !k.cancelled {
+		pass, after = 2, "kcg/2"
+	}
+	wantStatus(t, workers.g, func(s v1alpha1.KafkaConsumerGroupStatus) error {
+		if s.DedupPass != pass || s.DedupNamespace != after {
+			return fmt.Errorf("dedup pass %d, namespace %q; want %d and %q", s.DedupPass, s.DedupNamespace, pass, after)
+		}
+		return nil
+	})
+	starts, in := workers.startsSoFar(), workers.startedInSoFar()
+	for i := firstStart; i < len(starts); i++ {
+		want := "kcg"
+		if offsetsAre(starts[i], k.planned, k.idle) == nil {
+			want = after
+		}
+		if in[i] != want {
+			t.Errorf("workers that began at %v were told namespace %q, want %q", starts[i], in[i], want)
 		}
 	}
 }

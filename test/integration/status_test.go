@@ -194,11 +194,14 @@ func TestIdleAfterRefreshTime(t *testing.T) {
 	wantCondition(t, g, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonWorkersAvailable)
 	wantLag(t, g, 12)
 	kafka.cycles(t, 5)
-	clock.SetTime(start.Add(time.Minute)) // what the first sample did not tell, as the age of the lag, is written now
+	clock.SetTime(start.Add(2 * time.Minute)) // what the first sample did not tell, as the age of the lag, is written now
 	playPod(t, g, "old-0", ready(metav1.Now()))
+	wantStatus(t, g, func(s v1alpha1.KafkaConsumerGroupStatus) error { // workers that nobody saw join
+		return same("offsets are kept", s.KeptOffsets != nil, true)
+	})
 	kafka.cycles(t, 5)
 	before := versions(t, ns)
-	clock.SetTime(start.Add(2 * time.Minute))
+	clock.SetTime(start.Add(3 * time.Minute))
 	playPod(t, g, "old-1", ready(metav1.Now()))
 	kafka.cycles(t, 5)
 	if diff := cmp.Diff(before, versions(t, ns)); diff != "" {

@@ -311,11 +311,14 @@ func TestResetRights(t *testing.T) {
 			r := newResetter(t, x.connection(x.servers, firstPassword), "allowed")
 			r.ready(x.stand, 2)
 			must(t, "commit", r.commit(2, ""))
-			if survey, err := r.survey(); err != nil || survey.MayDelete {
-				t.Errorf("without DELETE: may delete: %v, %v", survey.MayDelete, err)
+			if survey, err := r.survey(); err != nil || survey.MayDelete || !survey.MayCommit || !survey.Topics[0].MayCommit {
+				t.Errorf("without DELETE: may delete %v, commit %v, of the topics %+v: %v", survey.MayDelete, survey.MayCommit, survey.Topics, err)
 			}
 			r.wantsError("delete", r.delete(0), kafka.ErrUnauthorized)
 			r.group = "seen-group"
+			if survey, err := r.survey(); err != nil || survey.MayCommit {
+				t.Errorf("without READ: may commit: %v, %v", survey.MayCommit, err)
+			}
 			r.wantsError("commit without READ", r.commit(2, ""), kafka.ErrUnauthorized)
 			r.group = "forbidden-group"
 			_, err := r.survey()

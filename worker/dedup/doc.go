@@ -6,9 +6,11 @@
 // same SQL transaction as the effect: either both are there or neither, and a
 // message whose id is there already has no effect again.
 //
+//	config, err := worker.Load()
+//	if err != nil { ... }
 //	store := dedup.Store{
 //		Dialect:   dedup.MySQL,
-//		Namespace: "chat",
+//		Namespace: config.DedupNamespace, // or one of the program's own, as "chat"
 //		ID:        dedup.IDFromHeader("message-id"),
 //	}
 //	if err := store.EnsureSchema(ctx, db); err != nil { ... }
@@ -46,6 +48,14 @@
 // purpose, rewind the group's offsets and change the namespace ("chat" to
 // "chat/2"). With the old namespace a rewind, which may well be an accident,
 // repeats nothing: every message is found to be handled.
+//
+// The operator does both at once: with spec.consumer.dedup.namespace "chat" in
+// the KafkaConsumerGroup it tells the workers "chat", as config.DedupNamespace, and
+// "chat/2" from a KafkaOffsetReset with dedup NewNamespace on. No worker of before
+// runs then, so that no two passes ever work at the same time.
+//
+// In a new namespace nothing counts as handled, on no partition: also what a worker
+// had handled, and could not commit before it was stopped, is handled again.
 //
 // # How long ids are kept
 //

@@ -166,7 +166,7 @@ func TestSettings(t *testing.T) {
 		names  string
 	}{
 		"NoDialect":        {"a dialect can't be guessed", func(s *dedup.Store) { s.Dialect = "" }, "dialect"},
-		"NoNamespace":      {"two consumers would swallow each other's messages", func(s *dedup.Store) { s.Namespace = "" }, "namespace"},
+		"NoNamespace":      {"two consumers would swallow each other's messages", func(s *dedup.Store) { s.Namespace = "" }, "no namespace: a program that takes worker.Config.DedupNamespace"},
 		"NamespaceQuote":   {"it stands in the statement", func(s *dedup.Store) { s.Namespace = "a'b" }, "namespace"},
 		"NamespaceSpace":   {"databases compare trailing spaces as they like", func(s *dedup.Store) { s.Namespace = "a " }, "namespace"},
 		"NamespaceTooLong": {"it must not be cut off", func(s *dedup.Store) { s.Namespace = strings.Repeat("a", 65) }, "namespace"},

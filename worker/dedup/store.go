@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/lagrange-operator/lagrange/api/workerconfig"
 	"github.com/lagrange-operator/lagrange/worker"
 )
 
@@ -22,7 +23,7 @@ type Store struct {
 	// Namespace is within which ids are unique: the consumer, and the pass if
 	// there is more than one. 1 to 64 letters, digits and any of -_./: in
 	// ASCII. Required: without one, two consumers would take each other's
-	// messages for their own.
+	// messages for their own. worker.Config.DedupNamespace is the operator's.
 	Namespace string
 	// ID is what tells messages apart. Required.
 	ID IDFunc
@@ -111,7 +112,9 @@ func (s Store) problem() error {
 	if s.Dialect != MySQL && s.Dialect != PostgreSQL {
 		problems = append(problems, fmt.Errorf("dialect %q is not one of %q", s.Dialect, []Dialect{MySQL, PostgreSQL}))
 	}
-	if !plain(s.Namespace, "-_./:") || len(s.Namespace) > maxColumn {
+	if s.Namespace == "" {
+		problems = append(problems, fmt.Errorf("no namespace: a program that takes worker.Config.DedupNamespace gets one by consumer.dedup.namespace of the KafkaConsumerGroup, or by %s", workerconfig.EnvDedupNamespace))
+	} else if !plain(s.Namespace, "-_./:") || len(s.Namespace) > maxColumn {
 		problems = append(problems, fmt.Errorf("namespace %q is not %d or fewer letters, digits and -_./: characters", s.Namespace, maxColumn))
 	}
 	schema, table, qualified := strings.Cut(s.table(), ".")

@@ -27,7 +27,7 @@ const Schema = `CREATE TABLE IF NOT EXISTS messages (
 	KEY (conversation, position)
 ) ENGINE=InnoDB CHARACTER SET utf8mb4`
 
-// Open connects to the database and makes its tables.
+// Open connects to the database and makes the table of messages.
 func Open(ctx context.Context, dsn string) (*sql.DB, error) {
 	config, err := mysql.ParseDSN(dsn)
 	if err != nil {
@@ -43,28 +43,34 @@ func Open(ctx context.Context, dsn string) (*sql.DB, error) {
 	if _, err := db.ExecContext(ctx, Schema); err != nil {
 		return nil, fmt.Errorf("create the table of messages: %w", err)
 	}
-	return db, ids.EnsureSchema(ctx, db)
+	return db, nil
 }
 
-// ids tells messages apart by what the sender's device has called them.
-var ids = dedup.Store{Dialect: dedup.MySQL, Namespace: "im-archive", ID: dedup.IDFromHeader(chat.IDHeader)}
+// id tells messages apart by what the sender's device has called them.
+var id = dedup.IDFromHeader(chat.IDHeader)
 
 // Run stores messages until the context ends. Messages of many conversations go
 // into one transaction; those of one are in no two transactions at the same time.
+// In another namespace than before, as after an offset reset that starts a new
+// one, all that comes is stored again.
 func Run(ctx context.Context, config worker.Config, db *sql.DB) error {
 	config.Ordering = worker.OrderByKey
-	return worker.RunBatches(ctx, config, ids.BatchHandler(db, store))
+	handled := dedup.Store{Dialect: dedup.MySQL, Namespace: config.DedupNamespace, ID: id}
+	if err := handled.EnsureSchema(ctx, db); err != nil {
+		return err
+	}
+	return worker.RunBatches(ctx, config, handled.BatchHandler(db, store))
 }
 
 // store is the effect of messages that were not stored before.
 func store(ctx context.Context, tx *sql.Tx, messages []worker.Message) error {
 	var values []any
 	for _, msg := range messages {
-		id, err := ids.ID(ctx, msg)
+		of, err := id(ctx, msg)
 		if err != nil {
 			return err
 		}
-		m, err := chat.Decode(id, msg.Key, msg.Value)
+		m, err := chat.Decode(of, msg.Key, msg.Value)
 		if err != nil {
 			return worker.Permanent(err)
 		}
