@@ -20,14 +20,18 @@ func (r *KafkaOffsetResetReconciler) awaitApproval(ctx context.Context, t *reset
 		t.finish(v1alpha1.PhaseCancelled, v1alpha1.ReasonCancelled, "cancelled before it was approved")
 		return r.finished(ctx, t)
 	case t.reset.Annotations[replanAnnotation] == strconv.Itoa(int(plan.Revision)):
+		plan.Because = ""
 		return r.makePlan(ctx, t)
 	case spec.Approval == v1alpha1.ApprovalAutomatic, spec.Approved == plan.Hash:
 		t.status.Approval = &v1alpha1.ResetApproval{Hash: plan.Hash, At: metav1.NewMicroTime(t.now)}
 		t.enter(v1alpha1.PhaseApproved, 0, "approved; waits for its turn")
 		return time.Nanosecond, nil
 	case spec.Approved != "":
-		t.waits(&trouble{v1alpha1.ReasonApprovalMismatch, fmt.Sprintf(
-			"spec.approved is %q, and the hash of the plan is %q: read the plan, and approve that one", spec.Approved, plan.Hash), false})
+		words := fmt.Sprintf("spec.approved is %q, and the hash of the plan is %q: read the plan, and approve that one", spec.Approved, plan.Hash)
+		if plan.Because != "" {
+			words += "; " + plan.Because
+		}
+		t.waits(&trouble{v1alpha1.ReasonApprovalMismatch, words, false})
 	}
 	return 0, nil
 }

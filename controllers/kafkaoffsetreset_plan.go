@@ -123,12 +123,19 @@ func (r *KafkaOffsetResetReconciler) storePlan(
 	if err != nil {
 		return 0, err
 	}
+	if before := t.status.Plan; before != nil {
+		plan.Because = before.Because
+	}
 	t.status.Plan = &plan
 	if len(problems) > 0 {
 		t.finish(v1alpha1.PhaseFailed, problems[0].Reason, "the plan is refused: "+messagesOf(problems))
 		return r.finished(ctx, t)
 	}
-	t.enter(v1alpha1.PhasePlanned, 0, planWords(plan)+fmt.Sprintf("; to run it set spec.approved to %q", plan.Hash))
+	words := planWords(plan) + fmt.Sprintf("; to run it set spec.approved to %q", plan.Hash)
+	if plan.Because != "" {
+		words = plan.Because + ": " + words
+	}
+	t.enter(v1alpha1.PhasePlanned, 0, words)
 	return r.awaitApproval(ctx, t)
 }
 
@@ -138,6 +145,11 @@ func messagesOf(problems []resetplan.Problem) string {
 		messages = append(messages, p.Message)
 	}
 	return strings.Join(messages, "; ")
+}
+
+// outcomeWords is what became of the plan, in half a sentence.
+func outcomeWords(s v1alpha1.KafkaOffsetResetStatus) string {
+	return fmt.Sprintf("%s: %d partitions were moved, by %d offsets in all", s.Plan.Rule, s.Intent.Moved, s.Intent.Distance)
 }
 
 // planWords is the plan in half a sentence.

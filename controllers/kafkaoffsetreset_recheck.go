@@ -113,7 +113,10 @@ func (r *KafkaOffsetResetReconciler) intend(ctx context.Context, t *resetTurn, d
 	}
 	snapshot.Mixed = t.mixed
 	t.status.Snapshot = &snapshot
-	t.status.Intent = &v1alpha1.ResetIntent{At: at, Offsets: writes, Limit: cmp.Or(r.CommitLimit, resetplan.CommitLimit), Rounds: 1}
+	moved, distance := resetplan.Moved(drained.Snapshot, drained.Writes)
+	t.status.Intent = &v1alpha1.ResetIntent{
+		At: at, Offsets: writes, Moved: moved, Distance: distance, Limit: cmp.Or(r.CommitLimit, resetplan.CommitLimit), Rounds: 1,
+	}
 	t.status.Plan.Notes = append(t.status.Plan.Notes, drained.Notes...)
 	t.enter(v1alpha1.PhaseCommitting, 0, fmt.Sprintf("%d offsets are being committed", len(drained.Writes)))
 	return r.commit(ctx, t)

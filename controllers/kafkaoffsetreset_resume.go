@@ -51,6 +51,7 @@ func (r *KafkaOffsetResetReconciler) working(t *resetTurn) bool {
 // planAgain makes another plan, which needs another approval.
 func (r *KafkaOffsetResetReconciler) planAgain(ctx context.Context, t *resetTurn, why v1alpha1.ResetOutcome) (time.Duration, error) {
 	t.status.Approval, t.status.Draining, t.status.Outcome = nil, nil, nil
+	t.status.Plan.Because = why.Message
 	t.enter(v1alpha1.PhasePlanning, 0, why.Message)
 	return r.plan(ctx, t)
 }

@@ -62,7 +62,7 @@ func (r *KafkaOffsetResetReconciler) verify(ctx context.Context, t *resetTurn) (
 		t.waits(why)
 		return verifyLook, nil
 	}
-	t.end(v1alpha1.PhaseSucceeded, v1alpha1.ReasonDone, planWords(*t.status.Plan)+t.settleDedup())
+	t.end(v1alpha1.PhaseSucceeded, v1alpha1.ReasonDone, outcomeWords(t.status)+t.settleDedup())
 	return r.resume(ctx, t)
 }
 

@@ -146,8 +146,11 @@ type ResetPlan struct {
 	// +optional
 	Clamped int32 `json:"clamped,omitempty"`
 	// distance is the sum over the partitions of target less committed offset, or log start where nothing is
-	// committed: offsets, not messages. Negative is back.
+	// committed, when it was planned: offsets, not messages. Negative is back. status.intent.distance is what it came to.
 	Distance int64 `json:"distance"`
+	// because is why it takes the place of a plan that was approved.
+	// +optional
+	Because string `json:"because,omitempty"`
 	// farthestBack and farthestAhead are the partitions that move most, as topic-partition.
 	// +optional
 	FarthestBack string `json:"farthestBack,omitempty"`
@@ -293,6 +296,12 @@ type ResetIntent struct {
 	At metav1.Time `json:"at"`
 	// offsets are what is written, one without an offset is deleted.
 	Offsets ResetOffsets `json:"offsets"`
+	// moved is how many partitions get another offset than they had when the workers had stopped.
+	// +optional
+	Moved int32 `json:"moved,omitempty"`
+	// distance is by how many offsets in all, of those that had a commit then and have one after it. Negative is back.
+	// +optional
+	Distance int64 `json:"distance,omitempty"`
 	// limit is how many bytes of records one commit request may make.
 	Limit int32 `json:"limit"`
 	// requests is how many requests the offsets take: commits, and one for deletions.

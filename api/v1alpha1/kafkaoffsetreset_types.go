@@ -14,7 +14,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:printcolumn:name="Phase",type=string,JSONPath=`.status.phase`
 // +kubebuilder:printcolumn:name="Plan",type=string,JSONPath=`.status.plan.hash`,description="what spec.approved has to be for this plan to run"
 // +kubebuilder:printcolumn:name="Partitions",type=integer,JSONPath=`.status.plan.moved`,description="partitions whose offset is moved"
-// +kubebuilder:printcolumn:name="Distance",type=integer,JSONPath=`.status.plan.distance`,description="sum of the offsets moved over; negative is back"
+// +kubebuilder:printcolumn:name="Distance",type=integer,JSONPath=`.status.plan.distance`,description="sum of the offsets moved over, when planned; negative is back"
 // +kubebuilder:printcolumn:name="Replayed",type=string,JSONPath=`.status.replay.summary`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.message`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`

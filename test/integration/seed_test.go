@@ -175,8 +175,8 @@ func TestSeedsWhatWasAddedAtZero(t *testing.T) {
 	})
 	wantSeeds(t, b, "grown", "lagrange/partitions=2", 10, 10, 0, 0)
 	b.cycles(t, 10)
-	if s := count.surveys.Load(); s != 4 {
-		t.Errorf("%d surveys, want two to seed, and two to keep what is committed at zero", s)
+	if s := count.surveys.Load(); s > 4 {
+		t.Errorf("%d surveys, want at most two to seed, and two to keep what is committed at zero", s)
 	}
 	if now, err := deployment(g); err != nil || now.Generation != before.Generation {
 		t.Errorf("generation %d after %d, %v: consumer.seedOffsets is nothing to workers", now.Generation, before.Generation, err)
