@@ -98,6 +98,9 @@ func wantNothingKept(t *testing.T, g *v1alpha1.KafkaConsumerGroup) {
 func stoppedGroup(t *testing.T, ns, name string, b *broker, partitions int32) (*v1alpha1.KafkaConsumerGroup, *crew) {
 	t.Helper()
 	g, workers := working(t, ns, name, b, 10)
+	wantStatus(t, g, func(s v1alpha1.KafkaConsumerGroupStatus) error { // which is what retention counts from
+		return same("members are seen", s.Group != nil && s.Group.Members > 0, true)
+	})
 	change(t, g, toZero)
 	wantReplicas(t, g, 0)
 	wantKept(t, g, partitions)
