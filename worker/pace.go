@@ -3,10 +3,9 @@ package worker
 import "time"
 
 // With a handler that takes less than a microsecond, waking another hand costs
-// more than all that it would do, and hands get in each other's way: with them a
-// message took a sixth more of the processor, with its fetch. So a hand that was quick wakes no
-// other. It may have got a message that takes long; then others are woken when it
-// has not come back within a millisecond:
+// more than all that it would do, and hands get in each other's way. So a hand
+// that was quick wakes no other. It may have got a message that takes long; then
+// others are woken when it has not come back within a millisecond:
 //
 //	        quick hands at work          none, or stalled
 //	wake    look in 1 ms                 wake one, which wakes the next
