@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
-
-	"github.com/IBM/sarama"
 
 	"github.com/lagrange-operator/lagrange/internal/kafka"
 )
@@ -32,97 +29,91 @@ func (a *Admin) Configs(ctx context.Context, c Connection, topics []string) (kaf
 }
 
 func (c *client) configs(ctx context.Context, topics []string) (kafka.ConfigSurvey, error) {
-	if c.invalid != nil {
-		return kafka.ConfigSurvey{}, c.invalid
-	}
-	survey := kafka.ConfigSurvey{At: time.Now(), Topics: make(map[string]kafka.TopicConfig, len(topics))}
-	response, err := c.metadata(ctx, c.requestTopics(topics))
+	listing, err := c.listConfigured(ctx, topics, false)
 	if err != nil {
 		return kafka.ConfigSurvey{}, err
 	}
-	known := c.clusterOf(response)
-	opened := c.opened.Load()
-	survey.ClusterID = known.id
-	replicas, existing := replicationIn(response), make([]string, 0, len(topics))
+	reading, err := c.readConfigs(ctx, listing, topics)
+	if err != nil {
+		return kafka.ConfigSurvey{}, err
+	}
+	reading.survey.Passing = reading.passingOf(topics)
+	reading.survey.Whole = reading.survey.Passing == nil
+	return reading.survey, nil
+}
+
+// configReading is what one reading of settings found.
+type configReading struct {
+	survey kafka.ConfigSurvey // of all topics that were wanted, whatever passes
+	// Why something is not known that may be known soon, of the brokers and by topic.
+	brokersPassing error
+	topicsPassing  map[string]error
+}
+
+// readConfigs adds the settings to what the listing says. The topics are sorted.
+func (c *client) readConfigs(ctx context.Context, listing *configListing, topics []string) (*configReading, error) {
+	r := &configReading{survey: kafka.ConfigSurvey{
+		ClusterID: listing.known.id, At: listing.at, Topics: make(map[string]kafka.TopicConfig, len(topics)),
+	}}
+	existing := make([]string, 0, len(topics))
 	for _, name := range topics {
-		t, err := known.placed(name, replicas[name])
-		survey.Topics[name] = t
-		notePassing(&survey, err)
+		t, err := listing.known.placed(name, listing.replicas[name])
+		r.survey.Topics[name] = t
+		r.note(name, err)
 		if t.State == kafka.TopicExists {
 			existing = append(existing, name)
 		}
 	}
-	c.fillConfigs(ctx, known, existing, &survey)
+	c.fillConfigs(ctx, listing.known, existing, r)
 	if ctx.Err() != nil { // nobody waits for what is left
-		return kafka.ConfigSurvey{}, errLate
+		return nil, errLate
 	}
-	return survey, c.sameCluster(ctx, known, opened)
+	return r, c.sameCluster(ctx, listing.known, listing.opened)
 }
 
 // fillConfigs adds what one broker says. Which one makes no difference but to the
 // broker's own settings, and those are meant to be the same on all.
-func (c *client) fillConfigs(ctx context.Context, known *cluster, topics []string, survey *kafka.ConfigSurvey) {
+func (c *client) fillConfigs(ctx context.Context, known *cluster, topics []string, r *configReading) {
 	spokesman := c.spokesman(ctx, known)
 	answers := c.describeConfigs(ctx, spokesman, topics)
-	notePassing(survey, spokesman.err)
-	survey.Brokers = brokerConfigOf(answers[spokesman.resource()], spokesman)
-	survey.Brokers.Count = countOf(len(known.brokers), "the cluster lists no brokers")
-	notePassing(survey, answers[spokesman.resource()].err)
+	own := answers[spokesman.resource()]
+	r.survey.Brokers = brokerConfigOf(own, spokesman)
+	r.survey.Brokers.Count = countOf(len(known.brokers), "the cluster lists no brokers")
+	if passes(own.err) {
+		r.brokersPassing = own.err
+	}
 	for _, name := range topics {
 		described := answers[topicResource(name)]
-		survey.Topics[name] = described.configure(survey.Topics[name])
-		notePassing(survey, described.err)
+		r.survey.Topics[name] = described.configure(r.survey.Topics[name])
+		r.note(name, described.err)
 	}
 }
 
-// notePassing keeps the first error that may be gone the next time.
-func notePassing(survey *kafka.ConfigSurvey, err error) {
-	if survey.Passing != nil {
+// note keeps an error of a topic that may be gone the next time.
+func (r *configReading) note(topic string, err error) {
+	if !passes(err) {
 		return
 	}
-	for _, kind := range []error{kafka.ErrUnavailable, kafka.ErrTimeout, kafka.ErrUnreachable} {
-		if errors.Is(err, kind) {
-			survey.Passing = err
+	if r.topicsPassing == nil {
+		r.topicsPassing = map[string]error{}
+	}
+	r.topicsPassing[topic] = err
+}
+
+func passes(err error) bool {
+	return errors.Is(err, kafka.ErrUnavailable) || errors.Is(err, kafka.ErrTimeout) || errors.Is(err, kafka.ErrUnreachable)
+}
+
+// passingOf is the first error that may be gone the next time, of the brokers and
+// these topics.
+func (r *configReading) passingOf(topics []string) error {
+	if r.brokersPassing != nil || len(r.topicsPassing) == 0 {
+		return r.brokersPassing
+	}
+	for _, name := range topics {
+		if err := r.topicsPassing[name]; err != nil {
+			return err
 		}
 	}
-}
-
-// placed is what metadata says of a topic, and the error if it says nothing.
-func (c *cluster) placed(name string, replicas int) (kafka.TopicConfig, error) {
-	t, listed := c.topics[name]
-	if !listed {
-		t.err = unlisted(name, errLeftOut)
-	}
-	switch {
-	case errors.Is(t.err, kafka.ErrTopicMissing):
-		return kafka.TopicConfig{Name: name, State: kafka.TopicMissing}, nil
-	case t.err != nil:
-		return kafka.TopicConfig{Name: name, State: kafka.TopicUnread, Reason: t.err.Error()}, t.err
-	}
-	return kafka.TopicConfig{
-		Name: name, State: kafka.TopicExists, ID: t.id,
-		Partitions:        countOf(len(t.partitions), "the cluster lists no partitions"),
-		ReplicationFactor: countOf(replicas, "the cluster lists no replicas"),
-	}, nil
-}
-
-// replicationIn is by topic the lowest number of replicas over its partitions.
-func replicationIn(response *sarama.MetadataResponse) map[string]int {
-	lowest := make(map[string]int, len(response.Topics))
-	for _, t := range response.Topics {
-		for i, p := range t.Partitions {
-			if i == 0 || len(p.Replicas) < lowest[t.Name] {
-				lowest[t.Name] = len(p.Replicas)
-			}
-		}
-	}
-	return lowest
-}
-
-// countOf is not known where nothing was counted: there is always one.
-func countOf(n int, none string) kafka.Setting[int32] {
-	if n == 0 {
-		return kafka.Unknown[int32](none)
-	}
-	return kafka.Known(int32(n))
+	return nil
 }

@@ -100,6 +100,7 @@ func TestConfigs(t *testing.T) {
 			TransactionalIDExpiration: kafka.Known(2 * time.Minute), TransactionLogReplication: kafka.Known[int32](3),
 			TransactionLogMinISR: kafka.Known[int32](2), EligibleLeaders: kafka.Known[int16](1), TransactionVersion: kafka.Known[int16](2),
 		},
+		Whole: true,
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(kafka.ConfigSurvey{}, "At")); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

@@ -49,6 +49,9 @@ func wantPassing(t *testing.T, survey kafka.ConfigSurvey, kind error) {
 	} else if survey.Passing != nil {
 		t.Errorf("it does not pass: %v", survey.Passing)
 	}
+	if survey.Whole != (kind == nil) {
+		t.Errorf("whole: %t, with %v", survey.Whole, survey.Passing)
+	}
 }
 
 // TestConfigsDenied: what one right is missing for is unknown, and all else is known.

@@ -16,6 +16,10 @@
 //
 // A cycle does not wait for slow brokers: see poller for its two lanes.
 //
+// Surveys keep a client of their own per distinct Connection, and read the
+// settings of topics and brokers each minute: one Metadata, one ApiVersions, and
+// one DescribeConfigs for each 1,000 topics.
+//
 // What it promises:
 //
 //   - What could not be read is an error in its place, never a number. One bad

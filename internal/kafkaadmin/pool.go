@@ -14,8 +14,9 @@ import (
 	"github.com/lagrange-operator/lagrange/internal/kafkaauth"
 )
 
-// Options configures a Pool, or an Admin, which only takes RequestTimeout and
-// MetricsRegisterer from them. The zero value is usable.
+// Options configures a Pool, an Admin, or Surveys. An Admin only takes
+// RequestTimeout and MetricsRegisterer from them, Surveys those and their own
+// ConfigInterval and OnConfigs. The zero value is usable.
 type Options struct {
 	// Interval is the time between the starts of two poll cycles of a
 	// connection, give or take a tenth. It doubles, up to 15s, for one on which
@@ -31,6 +32,12 @@ type Options struct {
 	// OnCluster, if set, is called after each look at a cluster for each owner
 	// that watches it. It must not block.
 	OnCluster func(owner string)
+	// ConfigInterval is the time between the starts of two readings of a
+	// connection's topics and brokers, give or take a tenth. Default 1m.
+	ConfigInterval time.Duration
+	// OnConfigs, if set, is called after each reading for each owner whose topics
+	// it was of. It must not block: the connection's next reading waits for it.
+	OnConfigs func(owner string)
 	// MetricsRegisterer, if set, gets the metrics lagrange_kafka_*.
 	MetricsRegisterer prometheus.Registerer
 
@@ -52,6 +59,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.OnCluster == nil {
 		o.OnCluster = func(string) {}
+	}
+	if o.ConfigInterval <= 0 {
+		o.ConfigInterval = time.Minute
+	}
+	if o.OnConfigs == nil {
+		o.OnConfigs = func(string) {}
 	}
 	return o
 }
