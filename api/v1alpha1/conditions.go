@@ -35,6 +35,10 @@ const (
 	// the connection names were read and hold what is needed. A group whose
 	// connection names nothing has no such condition.
 	ConditionConnectionResolved = "ConnectionResolved"
+	// ConditionProducerPolicyAccepted: the workers are given what the
+	// KafkaProducerPolicy that the group names has in force, of its newest
+	// generation. A group that names none has no such condition.
+	ConditionProducerPolicyAccepted = "ProducerPolicyAccepted"
 	// ConditionReachable: a broker of the KafkaConnection answers.
 	ConditionReachable = "Reachable"
 	// ConditionAuthenticated: the brokers accept who the KafkaConnection says it
@@ -77,6 +81,12 @@ const (
 	ReasonRestoringOffsets = "RestoringOffsets"
 	// ReasonOffsetsNotRestored: that can't be done without somebody.
 	ReasonOffsetsNotRestored = "OffsetsNotRestored"
+	// ReasonDeletingOffsets: the object is being deleted, and its consumer group is
+	// deleted from Kafka before (offsetsOnDelete: Delete).
+	ReasonDeletingOffsets = "DeletingOffsets"
+	// ReasonOffsetsDeleted: that is done. Of a KafkaOffsetReset: what it was to
+	// complete went with the consumer group.
+	ReasonOffsetsDeleted = "OffsetsDeleted"
 	// ReasonApplyFailed: the API server did not take the Deployment; it is tried again.
 	ReasonApplyFailed = "ApplyFailed"
 	// ReasonNothingStalled and ReasonSettled: the normal case of Stalled and Reconciling.
@@ -233,8 +243,8 @@ const (
 	ReasonNoReset         = "NoReset"
 )
 
-// Conditions of a KafkaProducerPolicy besides Ready, Reconciling and Stalled,
-// normal when True. Its controller owns them.
+// Conditions of a KafkaProducerPolicy besides Ready, Reconciling, Stalled,
+// ConnectionResolved and KafkaReachable, normal when True. Its controller owns them.
 const (
 	// ConditionAccepted: the settings of this generation are in force.
 	ConditionAccepted = "Accepted"
@@ -254,12 +264,24 @@ const (
 	ReasonDenied = "Denied"
 	// ReasonDeniedWithoutPredecessor: the same, and nothing was accepted before.
 	ReasonDeniedWithoutPredecessor = "DeniedWithoutPredecessor"
+	// ReasonPolicyMissing: the KafkaProducerPolicy that a group names does not exist.
+	ReasonPolicyMissing = "PolicyMissing"
+	// ReasonPolicyHeld: a KafkaOffsetReset has the group; its workers get what is
+	// in force once that has ended.
+	ReasonPolicyHeld = "HeldByOffsetReset"
 	// ReasonNotChecked: topics or brokers could not be looked at yet.
 	ReasonNotChecked = "NotChecked"
-	// ReasonAllApplied, ReasonWorkloadsRolling, ReasonWorkloadsNotReporting and
-	// ReasonWorkloadConflict: of Applied, by the worst of the workloads.
+	// ReasonAllApplied, ReasonWorkloadsRolling, ReasonWorkloadsNotReporting,
+	// ReasonWorkloadsDrifted and ReasonWorkloadConflict: of Applied, by the worst
+	// of the workloads.
 	ReasonAllApplied            = "AllApplied"
 	ReasonWorkloadsRolling      = "WorkloadsRolling"
 	ReasonWorkloadsNotReporting = "WorkloadsNotReporting"
+	ReasonWorkloadsDrifted      = "WorkloadsDrifted"
 	ReasonWorkloadConflict      = "WorkloadConflict"
+	// ReasonDeliveryNotEnabled: the installer has not let Lagrange change
+	// workloads, and the policy selects some.
+	ReasonDeliveryNotEnabled = "DeliveryNotEnabled"
+	// ReasonInvalidSelector: spec.selector can't be read. Workloads keep what they have.
+	ReasonInvalidSelector = "InvalidSelector"
 )

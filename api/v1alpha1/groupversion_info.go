@@ -19,7 +19,7 @@ var (
 func addKnownTypes(scheme *runtime.Scheme) error {
 	scheme.AddKnownTypes(GroupVersion,
 		&KafkaConsumerGroup{}, &KafkaConsumerGroupList{}, &KafkaConnection{}, &KafkaConnectionList{},
-		&KafkaOffsetReset{}, &KafkaOffsetResetList{})
+		&KafkaOffsetReset{}, &KafkaOffsetResetList{}, &KafkaProducerPolicy{}, &KafkaProducerPolicyList{})
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil
 }

@@ -16,6 +16,7 @@ type KafkaConsumerGroupStatus struct {
 	// KafkaReachable, LagKnown, ScalingActive, ScalingLimited and Paused tell about the number of workers.
 	// OffsetResetInProgress is there once the group has had a reset.
 	// ConnectionResolved, where the connection names other objects, tells whether they could be read.
+	// ProducerPolicyAccepted is there with producerPolicyRef.
 	// +listType=map
 	// +listMapKey=type
 	// +optional
@@ -106,6 +107,9 @@ type KafkaConsumerGroupStatus struct {
 	// restoredOffsets is the last time that committed offsets were gone and were to be committed again; absent for never.
 	// +optional
 	RestoredOffsets *RestoredOffsets `json:"restoredOffsets,omitempty"`
+	// producerPolicy is the KafkaProducerPolicy by whose settings the workers produce; absent for none.
+	// +optional
+	ProducerPolicy *GroupProducerPolicy `json:"producerPolicy,omitempty"`
 	// activeReset is the KafkaOffsetReset that has the group now; absent for none.
 	// +optional
 	ActiveReset *ActiveReset `json:"activeReset,omitempty"`
@@ -281,6 +285,18 @@ type RestoredOffsets struct {
 	// failed is why it could not be done. No worker is started before it is.
 	// +optional
 	Failed string `json:"failed,omitempty"`
+}
+
+// GroupProducerPolicy is the KafkaProducerPolicy by whose settings workers produce.
+type GroupProducerPolicy struct {
+	// name is the policy's.
+	Name string `json:"name"`
+	// files are what the workers are given, one for each client of the policy. Which of them a pod runs is in the
+	// policy's status.workloads.
+	// +listType=map
+	// +listMapKey=client
+	// +optional
+	Files []ProducerFile `json:"files,omitempty"`
 }
 
 // ActiveReset is the KafkaOffsetReset that has the group now: while it is here

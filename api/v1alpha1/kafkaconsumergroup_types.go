@@ -101,6 +101,13 @@ type KafkaConsumerGroupSpec struct {
 	// +optional
 	Consumer ConsumerSpec `json:"consumer,omitempty"`
 
+	// producerPolicyRef names the KafkaProducerPolicy of the namespace by whose settings the workers produce: dead letters,
+	// and what they send themselves. Its files are beside the workers' own; a change of what it has in force rolls the
+	// workers once, after an offset reset that is in progress. The first workers wait until it has something in force.
+	// Default: none; workers of the Go runtime then produce as with durability: Lossless.
+	// +optional
+	ProducerPolicyRef *ProducerPolicyReference `json:"producerPolicyRef,omitempty"`
+
 	// scaling is how the number of workers is found.
 	// +required
 	Scaling ScalingSpec `json:"scaling"`
@@ -117,6 +124,15 @@ type KafkaConsumerGroupSpec struct {
 	// +kubebuilder:default=Retain
 	// +optional
 	OffsetsOnDelete OffsetsPolicy `json:"offsetsOnDelete,omitempty"`
+}
+
+// ProducerPolicyReference names a KafkaProducerPolicy.
+type ProducerPolicyReference struct {
+	// name is that of a KafkaProducerPolicy of the same namespace.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +required
+	Name string `json:"name"`
 }
 
 // OffsetsPolicy is what becomes of a group's offsets.

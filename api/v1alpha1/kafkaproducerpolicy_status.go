@@ -7,16 +7,24 @@ type KafkaProducerPolicyStatus struct {
 	// observedGeneration is the generation of the spec that the rest of the status speaks of.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions tell how the policy is. Ready sums up. Stalled: someone must act. Accepted: the settings of this
-	// generation are in force. Applied: all workloads run what is in force.
+	// conditions tell how the policy is. Ready: the settings of this generation are in force, and no workload is known
+	// to run others. Stalled: someone must act. Accepted: the settings of this generation are in force. Applied, with
+	// workloads only: all of them report that they run what is in force. KafkaReachable: the topics could be looked at.
 	// +listType=map
 	// +listMapKey=type
 	// +optional
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
+	// bootstrapServers are the servers that the connection comes to, comma-separated; clusterID is the cluster
+	// behind them. Another cluster that answers there later is not taken for it.
+	// +optional
+	BootstrapServers string `json:"bootstrapServers,omitempty"`
 	// clusterID is the id of the Kafka cluster that the topics were looked for in.
 	// +optional
 	ClusterID string `json:"clusterID,omitempty"`
+	// otherClusterID is the id of another cluster that answers behind them and is not accepted; absent otherwise.
+	// +optional
+	OtherClusterID string `json:"otherClusterID,omitempty"`
 	// effective is what durability and the fields of the spec come to.
 	// +optional
 	Effective *EffectiveProducer `json:"effective,omitempty"`
@@ -91,9 +99,6 @@ type ProducerFile struct {
 	Name string `json:"name"`
 	// hash is that of its settings. A workload that reports it runs them.
 	Hash string `json:"hash"`
-	// configMap holds it; absent until it is delivered.
-	// +optional
-	ConfigMap string `json:"configMap,omitempty"`
 }
 
 // FindingSeverity is how much a finding matters.

@@ -20,6 +20,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Why",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Accepted")].message`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 63 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="metadata.name must be a DNS label (lower case letters, digits, '-') of at most 63 characters: it is the value of a label on the workloads"
 type KafkaProducerPolicy struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
@@ -142,4 +143,15 @@ const (
 	ClientJava ProducerClient = "java"
 	// ClientLibrdkafka is the library in C, and what is built on it.
 	ClientLibrdkafka ProducerClient = "librdkafka"
+)
+
+// How workloads and policies name each other.
+const (
+	// AnnotationProducerContainer is on a Deployment or StatefulSet that asks for
+	// the settings of the policy that selects it: the name of the container that
+	// is to have them.
+	AnnotationProducerContainer = "kafka.lagrange.dev/producer-container"
+	// LabelProducerPolicy is on workloads that were given a policy's settings, and
+	// on their pods: the policy's name.
+	LabelProducerPolicy = "kafka.lagrange.dev/producer-policy"
 )

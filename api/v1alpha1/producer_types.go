@@ -17,7 +17,7 @@ type ProducerSettings struct {
 
 	// stopOnError has the messages of a key fail that come after one that failed, so that sending that one again does
 	// not put it behind them. It costs speed: one message of a key is on its way at a time (sarama); with librdkafka the
-	// producer ends. Default: true with durability Lossless where keys have an order to keep, else false.
+	// producer ends, but not at a message whose time is over. Default: true with durability Lossless where keys have an order to keep, else false.
 	// +optional
 	StopOnError *bool `json:"stopOnError,omitempty"`
 

@@ -179,6 +179,7 @@ var clusterCases = map[string][]ruleCase{
 	"topic-missing": {
 		{"it exists", good(), nil},
 		{"it doesn't", good(missing), []string{"Warning orders"}},
+		{"no name matches", good(nothingMatches), []string{"Warning topicPattern=order.*"}},
 	},
 	"topic-unread": {
 		{"it was read", good(), nil},
@@ -238,4 +239,9 @@ var clusterCases = map[string][]ruleCase{
 		{"not told", good(txn, brokers(func(b *kafka.BrokerConfig) { b.TransactionalIDExpiration = kafka.Unknown[time.Duration](hidden) })), []string{
 			"Unknown transactional.id.expiration.ms=?"}},
 	},
+}
+
+// nothingMatches has the policy match the names of topics that don't exist.
+func nothingMatches(f *Facts) {
+	f.Spec.Topics, f.Spec.TopicPattern, f.Topics = nil, "order.*", nil
 }

@@ -101,7 +101,7 @@ var settingsCases = map[string][]ruleCase{
 			"Warning java deliveryTimeout=1m0s retryBudget=2m0s batch.linger=0s", "Warning librdkafka deliveryTimeout=1m0s retryBudget=2m0s batch.linger=0s"}},
 	},
 	"failure-overtaken": {
-		{"the default stops, where a client can", good(), []string{"Info java stopOnError=true"}},
+		{"the default stops, where a client can", good(), []string{"Info java stopOnError=true", "Info librdkafka stopOnError=true"}},
 		{"the default of sarama", good(sarama), nil},
 		{"a transaction fails as a whole", good(transaction("a-" + PodName)), nil},
 		{"order was given up", good(partitioner(v1alpha1.PartitionRandom)), nil},

@@ -82,6 +82,13 @@ func resolvedTwice(t *testing.T, facts Facts) {
 	if diff := cmp.Diff(Render("shop/orders", facts.Spec), Render("shop/orders", again)); diff != "" {
 		t.Fatalf("rendered again: %s", diff)
 	}
+	inForce := v1alpha1.ProducerInForce{Settings: once}
+	for _, client := range clientsOf(facts.Spec) {
+		inForce.Files = append(inForce.Files, v1alpha1.ProducerFile{Client: client})
+	}
+	if diff := cmp.Diff(Render("shop/orders", facts.Spec), RenderInForce("shop/orders", inForce)); diff != "" {
+		t.Fatalf("rendered of what is in force: %s", diff)
+	}
 }
 
 func orderIsNothing(t *testing.T, r *rand.Rand, facts Facts) {

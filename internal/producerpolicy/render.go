@@ -33,14 +33,25 @@ func Render(policy string, spec v1alpha1.KafkaProducerPolicySpec) []File {
 	return files
 }
 
+// RenderInForce makes the files of what a policy has in force. They have the
+// hashes that were kept with it, unless another version of Lagrange says the
+// same settings in other words.
+func RenderInForce(policy string, inForce v1alpha1.ProducerInForce) []File {
+	spec := v1alpha1.KafkaProducerPolicySpec{Durability: inForce.Settings.Durability, ProducerSettings: inForce.Settings.ProducerSettings}
+	for _, file := range inForce.Files {
+		spec.Clients = append(spec.Clients, file.Client)
+	}
+	return Render(policy, spec)
+}
+
 func fileOf(policy string, client v1alpha1.ProducerClient, s Settings) File {
 	switch client {
 	case v1alpha1.ClientJava:
-		return properties(File{Client: client, Name: "producer.properties"}, policy, s)
+		return properties(File{Client: client, Name: workerconfig.JavaFileName}, policy, s)
 	case v1alpha1.ClientLibrdkafka:
-		return properties(File{Client: client, Name: "librdkafka.conf"}, policy, s)
+		return properties(File{Client: client, Name: workerconfig.LibrdkafkaFileName}, policy, s)
 	default:
-		return workerFile(File{Client: client, Name: "producer.json"}, policy, s)
+		return workerFile(File{Client: client, Name: workerconfig.ProducerFileName}, policy, s)
 	}
 }
 
@@ -57,28 +68,13 @@ func properties(file File, policy string, s Settings) File {
 	return file
 }
 
-// WorkerFile is the content of producer.json.
-type WorkerFile struct {
-	// Policy is namespace/name, Hash that of Settings: what a worker reports as in force.
-	Policy   string         `json:"policy"`
-	Hash     string         `json:"hash"`
-	Settings WorkerSettings `json:"settings"`
-}
-
-// WorkerSettings are the same twice: for the worker runtime, and for a program
-// that fills a sarama.Config itself.
-type WorkerSettings struct {
-	Producer workerconfig.Producer `json:"producer"`
-	Sarama   map[string]string     `json:"sarama"`
-}
-
 func workerFile(file File, policy string, s Settings) File {
-	settings := WorkerSettings{Producer: WorkerProducer(s), Sarama: make(map[string]string)}
+	settings := workerconfig.ProducerSettings{Producer: WorkerProducer(s), Sarama: make(map[string]string)}
 	for _, option := range Translate(file.Client, s).Options {
 		settings.Sarama[option.Name] = option.Value
 	}
 	file.Hash = hashOf(marshal(settings))
-	file.Content = string(marshal(WorkerFile{Policy: policy, Hash: file.Hash, Settings: settings})) + "\n"
+	file.Content = string(marshal(workerconfig.ProducerFile{Policy: policy, Hash: file.Hash, Settings: settings})) + "\n"
 	return file
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lagrange-operator/lagrange/api/v1alpha1"
+	"github.com/lagrange-operator/lagrange/api/workerconfig"
 )
 
 // everything sets each field to another value than its default.
@@ -93,7 +94,7 @@ func TestWorkersReadTheirFile(t *testing.T) {
 		facts := good(append(mods, sarama)...)
 		decoder := json.NewDecoder(strings.NewReader(Render("shop/orders", facts.Spec)[0].Content))
 		decoder.DisallowUnknownFields()
-		var file WorkerFile
+		var file workerconfig.ProducerFile
 		if err := decoder.Decode(&file); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}

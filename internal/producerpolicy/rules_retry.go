@@ -43,7 +43,7 @@ var retryRules = []Rule{
 		ID: "failure-overtaken", Pitfalls: []int{9}, Severity: v1alpha1.SeverityWarning,
 		Harm: "When a message has failed for good, later ones are sent all the same; sent again, it comes after them, as a new message. " +
 			"Idempotence doesn't help: the producer begins a new epoch.",
-		Fix:   "leave stopOnError out or set it to true; with Java stop at the first failed send, and mark nothing that comes after it as done",
+		Fix:   "leave stopOnError out or set it to true; with Java and librdkafka stop at the first failed send, and mark nothing that comes after it as done",
 		check: failureOvertaken,
 	},
 }
@@ -110,6 +110,8 @@ func failureOvertaken(v view) []Finding {
 		switch {
 		case client == v1alpha1.ClientJava:
 			return found(v1alpha1.SeverityInfo, "java has no setting that stops after a failure: the program has to", value)
+		case client == v1alpha1.ClientLibrdkafka && stops(v.settings):
+			return found(v1alpha1.SeverityInfo, "librdkafka goes on after a message whose time is over: the program has to stop", value)
 		case !stops(v.settings):
 			return found(v1alpha1.SeverityWarning, "later messages of a key are written although one has failed", value)
 		}

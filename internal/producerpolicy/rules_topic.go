@@ -38,6 +38,9 @@ var topicRules = []Rule{
 }
 
 func topicMissing(v view) []Finding {
+	if v.Spec.TopicPattern != "" && len(v.Topics) == 0 {
+		return found(v1alpha1.SeverityWarning, "no topic matches topicPattern", seen("topicPattern", v.Spec.TopicPattern))
+	}
 	return v.eachTopic(kafka.TopicMissing, func(kafka.TopicConfig) []Finding {
 		return found(v1alpha1.SeverityWarning, "the topic does not exist")
 	})

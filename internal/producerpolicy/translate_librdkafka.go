@@ -60,7 +60,8 @@ func librdkafkaSocket(s Settings) time.Duration {
 }
 
 // librdkafkaGaps: enable.gapless.guarantee ends the producer at the first message
-// that failed for good, and needs idempotence.
+// that failed for good, unless its time was over (which is how most fail, and what
+// librdkafka warns of when it starts), and needs idempotence.
 func librdkafkaGaps(t *Translation, s Settings) {
 	if stops(s) && !idempotent(s) {
 		t.lacks(fieldStopOnError, "librdkafka stops after a failure with idempotence only")
