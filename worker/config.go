@@ -156,11 +156,15 @@ type Config struct {
 	// Producer is how dead letters and a transaction's messages are produced,
 	// and what NewProducer takes. Its zero value is lossless.
 	Producer ProducerSettings
+	// ProducerPolicy is the KafkaProducerPolicy that Load took Producer from. It
+	// sets nothing by itself: it is there to report by. Default: none.
+	ProducerPolicy ProducerPolicy `json:"-"`
 	// Propagator carries trace context from a message's headers into the
 	// handler's context, and from a context into what is produced under it.
 	// Default: W3C trace context and baggage.
 	Propagator propagation.TextMapPropagator `json:"-"`
-	// ListenAddress serves /healthz, /readyz and /metrics. Empty serves none.
+	// ListenAddress serves /healthz, /readyz, /metrics and /producer. Empty serves
+	// none.
 	ListenAddress string
 	// Logger defaults to JSON lines on standard error.
 	Logger *slog.Logger `json:"-"`

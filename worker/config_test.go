@@ -102,7 +102,7 @@ func setEnvironment(t *testing.T, file string, env map[string]string) {
 	for _, name := range []string{
 		workerconfig.EnvConfig, workerconfig.EnvClientID, workerconfig.EnvBootstrapServers,
 		workerconfig.EnvGroupID, workerconfig.EnvTopics, workerconfig.EnvTopicPattern,
-		workerconfig.EnvDedupNamespace,
+		workerconfig.EnvDedupNamespace, workerconfig.EnvProducerConfig,
 	} {
 		t.Setenv(name, env[name])
 	}

@@ -8,8 +8,9 @@ import (
 
 // Hash tells two configurations apart: members that run the same have the same,
 // whatever their pods are called. It covers every setting but ClientID,
-// InstanceID and ListenAddress, and none of what is set in Go as a function or
-// a value with behaviour. Of credentials it covers the names of files, never
+// InstanceID, ListenAddress and ProducerPolicy, and none of what is set in Go as
+// a function or a value with behaviour. A policy's settings are in Producer; under
+// another name they are the same, and members that have them run the same. Of credentials it covers the names of files, never
 // what is in them. It is 16 hexadecimal digits, and what the metric
 // lagrange_worker_config_info exports.
 func (c Config) Hash() string {

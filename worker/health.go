@@ -10,6 +10,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/lagrange-operator/lagrange/api/workerconfig"
 )
 
 // health is what the probes ask for.
@@ -20,6 +22,8 @@ type health struct {
 	rejoin time.Duration
 	// stuck is not nil when a handler has run for too long.
 	stuck func() error
+	// produces answers how this process produces.
+	produces http.HandlerFunc
 
 	mutex     sync.Mutex
 	ended     bool
@@ -129,6 +133,7 @@ func (h *health) routes(registry *prometheus.Registry) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /healthz", probe(h.alive))
 	mux.Handle("GET /readyz", probe(h.ready))
+	mux.Handle("GET "+workerconfig.ReportPath, h.produces)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	return mux
 }

@@ -101,7 +101,7 @@ func TestProbes(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			clock := time.Unix(0, 0)
-			h := &health{now: func() time.Time { return clock }, rejoin: rejoin, stuck: func() error { return nil }}
+			h := &health{now: func() time.Time { return clock }, rejoin: rejoin, stuck: func() error { return nil }, produces: Config{}.ServeProducerReport}
 			tc.live(h, &clock)
 			routes := h.routes(prometheus.NewRegistry())
 			for path, want := range map[string]int{"/healthz": tc.alive, "/readyz": tc.ready, "/metrics": http.StatusOK} {

@@ -9,9 +9,12 @@ import (
 )
 
 // Load reads what the operator gives a worker: the file named by the
-// environment variable LAGRANGE_CONFIG when that is set, and over it the other
-// variables of package workerconfig. Without a file the variables alone do.
-// Whether the result suffices is for Config.Validate to say, which Run calls.
+// environment variable LAGRANGE_CONFIG when that is set, over it that of a
+// KafkaProducerPolicy, which LAGRANGE_PRODUCER_CONFIG names, and then the other
+// variables of package workerconfig. Without a file the variables alone do. A
+// file that is named and can't be read is an error.
+// Whether the result suffices is for Config.Validate to say, which Run calls, and
+// for NewProducer, which needs no group.
 func Load() (Config, error) {
 	var config Config
 	if path := os.Getenv(workerconfig.EnvConfig); path != "" {
@@ -20,6 +23,13 @@ func Load() (Config, error) {
 			return Config{}, err
 		}
 		config = fromFile(file)
+	}
+	if path := os.Getenv(workerconfig.EnvProducerConfig); path != "" {
+		file, err := workerconfig.LoadProducer(path)
+		if err != nil {
+			return Config{}, err
+		}
+		config.produceBy(file)
 	}
 	config.overrideFromEnvironment()
 	return config, nil

@@ -49,7 +49,9 @@ type Producer struct {
 
 // NewProducer connects to one of the brokers, with an error when none answers.
 // Of the configuration it takes BootstrapServers, TLS, SASL, KafkaVersion,
-// ClientID, MetadataRefresh, Producer, Propagator, Logger and Registry.
+// ClientID, MetadataRefresh, Producer, ProducerPolicy, Propagator, Logger and
+// Registry. So a program that only produces may Load it without a group; it
+// serves Config.ServeProducerReport itself.
 //
 // Credentials and certificates are read again for each connection. Those for
 // PLAIN are compared every 5 s: once a broker takes the new ones, what is on its
@@ -66,6 +68,10 @@ func NewProducer(config Config) (*Producer, error) {
 	p, err := newProducer(config)
 	if err != nil {
 		return nil, fmt.Errorf("producer configuration: %w", err)
+	}
+	if err := config.announcePolicy(p.log); err != nil {
+		p.end()
+		return nil, err
 	}
 	if err := p.start(context.Background()); err != nil {
 		p.end()

@@ -105,7 +105,7 @@ func newRunner(ctx context.Context, config Config, caller caller) (*runner, erro
 		config:  config,
 		caller:  caller,
 		log:     config.Logger.With("group", config.GroupID, "client", config.ClientID),
-		health:  &health{now: time.Now, rejoin: config.RebalanceTimeout},
+		health:  &health{now: time.Now, rejoin: config.RebalanceTimeout, produces: config.ServeProducerReport},
 		dialer:  dialer,
 		files:   files,
 		kafka:   settings,
@@ -142,6 +142,9 @@ func (r *runner) run() error {
 		return err
 	}
 	defer unregister()
+	if err := r.config.announcePolicy(r.log); err != nil {
+		return err
+	}
 	stopServing, err := r.health.serve(r.config.ListenAddress, r.config.Registry)
 	if err != nil {
 		return err

@@ -41,7 +41,7 @@ func parseOptions(args []string, getenv func(string) string) (options, error) {
 	flags.DurationVar(&parsed.gracePeriod, "grace-period", gracePeriod,
 		"time for the messages in hand after SIGTERM; 0 is maxProcessingTime, at least 20s (WORKER_GRACE_PERIOD)")
 	flags.StringVar(&parsed.listen, "listen", cmp.Or(getenv("WORKER_LISTEN"), ":8080"),
-		"address of /healthz, /readyz and /metrics (WORKER_LISTEN)")
+		"address of /healthz, /readyz, /metrics and /producer (WORKER_LISTEN)")
 	flags.StringVar(&parsed.tallyAddress, "tally", getenv("WORKER_TALLY_ADDR"),
 		"host:port of a tally server that counts handled messages (WORKER_TALLY_ADDR)")
 	if err := flags.Parse(args); err != nil {
