@@ -63,14 +63,15 @@ func (c *Credentials) resolveFor(ctx context.Context, user credentialUser, spec 
 	h.renew(spec, now, problem, c.clock().Now())
 }
 
-// kafkaOf is the group's connection: said inline, or by the KafkaConnection that it names.
-func kafkaOf(ctx context.Context, reader client.Reader, group *v1alpha1.KafkaConsumerGroup) (v1alpha1.KafkaConnectionSpec, error) {
-	ref := group.Spec.Kafka.ConnectionRef
+// kafkaOf is the connection of an object of the namespace: said inline, or by the
+// KafkaConnection that it names.
+func kafkaOf(ctx context.Context, reader client.Reader, namespace string, source v1alpha1.KafkaSource) (v1alpha1.KafkaConnectionSpec, error) {
+	ref := source.ConnectionRef
 	if ref == nil {
-		return v1alpha1.KafkaConnectionSpec{Connection: group.Spec.Kafka.Connection}, nil
+		return v1alpha1.KafkaConnectionSpec{Connection: source.Connection}, nil
 	}
 	var connection v1alpha1.KafkaConnection
-	err := reader.Get(ctx, client.ObjectKey{Namespace: group.Namespace, Name: string(ref.Name)}, &connection)
+	err := reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: string(ref.Name)}, &connection)
 	if apierrors.IsNotFound(err) || (err == nil && !connection.DeletionTimestamp.IsZero()) {
 		return v1alpha1.KafkaConnectionSpec{}, &problem{v1alpha1.ReasonConnectionMissing, fmt.Sprintf(
 			"KafkaConnection %q, named by spec.kafka.connectionRef, does not exist", ref.Name)}
@@ -83,11 +84,19 @@ func kafkaOf(ctx context.Context, reader client.Reader, group *v1alpha1.KafkaCon
 
 // resolveConnection brings what is held of the group's connection up to date.
 func (r *KafkaConsumerGroupReconciler) resolveConnection(ctx context.Context, group *v1alpha1.KafkaConsumerGroup, m *memory) error {
-	held, ref := &m.connection, ""
-	if group.Spec.Kafka.ConnectionRef != nil {
-		ref = string(group.Spec.Kafka.ConnectionRef.Name)
+	user := credentialUser{groupKind, client.ObjectKeyFromObject(group)}
+	return r.Credentials.resolveSource(ctx, r, user, group.Spec.Kafka, r.Settings.AllowAmbientCredentials, &m.connection)
+}
+
+// resolveSource brings what is held of a user's connection up to date.
+func (c *Credentials) resolveSource(
+	ctx context.Context, reader client.Reader, user credentialUser, source v1alpha1.KafkaSource, ambient bool, held *heldConnection,
+) error {
+	ref := ""
+	if source.ConnectionRef != nil {
+		ref = string(source.ConnectionRef.Name)
 	}
-	spec, err := kafkaOf(ctx, r, group)
+	spec, err := kafkaOf(ctx, reader, user.key.Namespace, source)
 	if missing := (*problem)(nil); errors.As(err, &missing) {
 		held.problem, held.outdated = missing, held.known && held.ref != ref
 		return nil
@@ -95,7 +104,7 @@ func (r *KafkaConsumerGroupReconciler) resolveConnection(ctx context.Context, gr
 	if err != nil {
 		return err
 	}
-	r.Credentials.resolveFor(ctx, credentialUser{groupKind, client.ObjectKeyFromObject(group)}, spec, r.Settings.AllowAmbientCredentials, held)
+	c.resolveFor(ctx, user, spec, ambient, held)
 	if held.problem == nil {
 		held.ref = ref
 	}
@@ -167,9 +176,9 @@ func (h heldConnection) originsOf(field string) []string {
 	return found
 }
 
-// named tells whether the group's connection names other objects.
-func (h heldConnection) named(group *v1alpha1.KafkaConsumerGroup) bool {
-	return group.Spec.Kafka.ConnectionRef != nil || h.problem != nil || h.secured()
+// named tells whether the connection names other objects.
+func (h heldConnection) named(source v1alpha1.KafkaSource) bool {
+	return source.ConnectionRef != nil || h.problem != nil || h.secured()
 }
 
 // objectNames are the Secrets and ConfigMaps in use.

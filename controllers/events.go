@@ -40,7 +40,7 @@ func (e groupEvent) log(ctx context.Context) {
 // toldConditions are those whose changes are worth an event.
 var toldConditions = []string{
 	v1alpha1.ConditionConnectionResolved, v1alpha1.ConditionKafkaReachable, v1alpha1.ConditionLagKnown,
-	v1alpha1.ConditionStalled, v1alpha1.ConditionPaused,
+	v1alpha1.ConditionProducerPolicyAccepted, v1alpha1.ConditionStalled, v1alpha1.ConditionPaused,
 }
 
 // eventsOf tells of what changed between two statuses: replicas with the
@@ -63,6 +63,7 @@ func eventsOf(before, after v1alpha1.KafkaConsumerGroupStatus) []groupEvent {
 	events = append(events, keptEvents(before, after)...)
 	events = append(events, claimEvents(before, after)...)
 	events = append(events, dedupEvents(before, after)...)
+	events = append(events, producerEvents(before, after)...)
 	events = append(events, stuckEvents(before, after)...)
 	fresh := slices.DeleteFunc(slices.Clone(after.Warnings), func(w string) bool { return slices.Contains(before.Warnings, w) })
 	if len(fresh) > 0 {
@@ -112,12 +113,15 @@ func putBackEvent(done applyResult, reset string) (groupEvent, bool) {
 
 // abnormal is the status at which a condition is worth a warning.
 var abnormal = map[string]metav1.ConditionStatus{
-	v1alpha1.ConditionConnectionResolved: metav1.ConditionFalse,
-	v1alpha1.ConditionKafkaReachable:     metav1.ConditionFalse,
-	v1alpha1.ConditionReachable:          metav1.ConditionFalse,
-	v1alpha1.ConditionAuthenticated:      metav1.ConditionFalse,
-	v1alpha1.ConditionLagKnown:           metav1.ConditionFalse,
-	v1alpha1.ConditionStalled:            metav1.ConditionTrue,
+	v1alpha1.ConditionConnectionResolved:     metav1.ConditionFalse,
+	v1alpha1.ConditionKafkaReachable:         metav1.ConditionFalse,
+	v1alpha1.ConditionReachable:              metav1.ConditionFalse,
+	v1alpha1.ConditionAuthenticated:          metav1.ConditionFalse,
+	v1alpha1.ConditionLagKnown:               metav1.ConditionFalse,
+	v1alpha1.ConditionStalled:                metav1.ConditionTrue,
+	v1alpha1.ConditionAccepted:               metav1.ConditionFalse,
+	v1alpha1.ConditionProducerPolicyAccepted: metav1.ConditionFalse,
+	v1alpha1.ConditionApplied:                metav1.ConditionFalse,
 }
 
 // conditionEvent tells of a condition that changed. The first look at an object

@@ -25,6 +25,8 @@ type applyResult struct {
 	deployment *appsv1.Deployment
 	// replicas is the count that is in force.
 	replicas int32
+	// configMap is the workers' configuration that is in force; empty where nothing was applied.
+	configMap string
 	// putBack is the number of workers that somebody else had set and that this
 	// reconcile has put back, nil when nobody had.
 	putBack *int32
@@ -53,7 +55,7 @@ func (r *KafkaConsumerGroupReconciler) apply(ctx context.Context, group *v1alpha
 		return done
 	}
 	told := inPass(group, seen.resets.pass)
-	configMap, err := renderConfigMap(told, seen.connection.resolved)
+	configMap, err := renderConfigMap(told, seen.connection.resolved, d.producer.files)
 	if err == nil {
 		err = r.ensureConfigMap(ctx, configMap, seen)
 	}
@@ -64,7 +66,8 @@ func (r *KafkaConsumerGroupReconciler) apply(ctx context.Context, group *v1alpha
 	if err != nil {
 		return refused(done, group, err)
 	}
-	done.replicas = d.scale.Replicas
+	done.replicas, done.configMap = d.scale.Replicas, configMap.Name
+	m.given = givenFiles{files: d.producer.files, known: true}
 	done.rolled = seen.deployment != nil && !equality.Semantic.DeepEqual(seen.deployment.Spec.Template, done.deployment.Spec.Template)
 	done.err = r.removeUnused(ctx, group, configMap.Name, seen)
 	return done
@@ -126,7 +129,7 @@ func sameController(a, b metav1.Object) bool {
 func (r *KafkaConsumerGroupReconciler) ensureDeployment(
 	ctx context.Context, group *v1alpha1.KafkaConsumerGroup, configMap string, seen groupSnapshot, d decision, m *memory,
 ) (*appsv1.Deployment, error) {
-	desired := renderDeployment(group, seen.connection.resolved, configMap, d.scale.Replicas, r.Settings.ProgressDeadline)
+	desired := renderDeployment(group, seen.connection.resolved, d.producer.files, configMap, d.scale.Replicas, r.Settings.ProgressDeadline)
 	d.reset.mark(desired, seen.resets)
 	notePass(desired, seen.resets.pass)
 	content, err := json.Marshal(desired)

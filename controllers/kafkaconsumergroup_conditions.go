@@ -37,7 +37,7 @@ func (r *KafkaConsumerGroupReconciler) setConditions(
 			ObservedGeneration: group.Generation, LastTransitionTime: metav1.NewTime(seen.now),
 		})
 	}
-	if seen.connection.named(group) {
+	if seen.connection.named(group.Spec.Kafka) {
 		set(v1alpha1.ConditionConnectionResolved, seen.connection.resolvedVerdict(s.Conditions, group.Generation))
 	} else {
 		meta.RemoveStatusCondition(&s.Conditions, v1alpha1.ConditionConnectionResolved)
@@ -47,6 +47,11 @@ func (r *KafkaConsumerGroupReconciler) setConditions(
 	set(v1alpha1.ConditionPaused, pausedVerdict(group, seen, d, done))
 	if v, tell := resetInProgress(s); tell {
 		set(v1alpha1.ConditionOffsetResetInProgress, v)
+	}
+	if seen.policy.ref != "" {
+		set(v1alpha1.ConditionProducerPolicyAccepted, policyVerdict(seen.policy, d))
+	} else {
+		meta.RemoveStatusCondition(&s.Conditions, v1alpha1.ConditionProducerPolicyAccepted)
 	}
 	set(v1alpha1.ConditionScalingActive, scalingActive(group, seen, d, done))
 	set(v1alpha1.ConditionScalingLimited, scalingLimited(group, d))

@@ -208,6 +208,7 @@ func (r *KafkaConsumerGroupReconciler) SetupWithManager(ctx context.Context, mgr
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(byGroupLabel), builder.WithPredicates(podMatters())).
 		Watches(&appsv1.ReplicaSet{}, handler.EnqueueRequestsFromMapFunc(byGroupLabel), builder.WithPredicates(onlyDeletes())).
 		Watches(&v1alpha1.KafkaConnection{}, handler.EnqueueRequestsFromMapFunc(r.referring), builder.WithPredicates(specOrDeletion())).
+		Watches(&v1alpha1.KafkaProducerPolicy{}, handler.EnqueueRequestsFromMapFunc(r.namingPolicy), builder.WithPredicates(givesGroupsOtherwise())).
 		Watches(&v1alpha1.KafkaOffsetReset{}, handler.EnqueueRequestsFromMapFunc(byGroupRef), builder.WithPredicates(phaseChanges())).
 		Watches(&v1alpha1.KafkaConsumerGroup{}, handler.EnqueueRequestsFromMapFunc(r.rivals), builder.WithPredicates(identityChanges())).
 		WatchesRawSource(source.Func(r.wakeups.start)).

@@ -19,6 +19,8 @@ type decision struct {
 	held *blocked
 	// reset is who has the group.
 	reset resetDecision
+	// producer is what the workers are given of a producer policy.
+	producer producerDecision
 	// kept is what is to be done about offsets that expire.
 	kept keptDecision
 	// seed is what is to be done about partitions without a commit.
@@ -38,8 +40,12 @@ func (r *KafkaConsumerGroupReconciler) decide(group *v1alpha1.KafkaConsumerGroup
 	if d.blocked == nil {
 		d.held = heldBy(seen)
 	}
+	if d.blocked == nil && d.held == nil {
+		d.held = seen.policy.waits()
+	}
 	c, o := r.scaleConfig(group), r.scaleObservation(group, seen, d.unknown, m)
 	d.reset = decideReset(seen.resets, o.Replicas, d.blocked == nil && d.held == nil, seen.now)
+	d.producer = decideProducer(seen.policy, d.reset)
 	d.reset.catchUp = catchUpOf(group, seen, d)
 	d.reset.scale(&c, &o, group, seen)
 	m.scaling, d.scale = autoscale.Decide(c, seedState(m.scaling, group, d.unknown != nil), o, seen.now)

@@ -87,11 +87,11 @@ func TestPassInTheTemplate(t *testing.T) {
 		group.Spec.Workload.Template.Spec.Containers = []corev1.Container{{Name: workerconfig.ContainerName}}
 		group.Spec.Workload.Metadata = &v1alpha1.WorkloadMetadata{Annotations: map[string]string{dedupPass: "9", "note": "mine"}}
 		told := inPass(group, pass)
-		configMap, err := renderConfigMap(told, resolved{})
+		configMap, err := renderConfigMap(told, resolved{}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		d = renderDeployment(told, resolved{}, "the-config-map", 3, time.Minute)
+		d = renderDeployment(told, resolved{}, nil, "the-config-map", 3, time.Minute)
 		notePass(d, pass)
 		env = map[string]string{}
 		for _, e := range d.Spec.Template.Spec.Containers[0].Env {

@@ -43,6 +43,8 @@ type groupSnapshot struct {
 	cluster clusterSeen
 	// resets are who has the group, and who wants it.
 	resets resetSeen
+	// policy is the producer policy that the group names.
+	policy policySeen
 	// kept are the offsets that were kept of the group, by its status; nil for none.
 	kept *v1alpha1.KeptOffsets
 	// mayNotDelete: the consumer group is to be deleted with the object, and the broker will refuse it.
@@ -77,6 +79,9 @@ func (r *KafkaConsumerGroupReconciler) observe(ctx context.Context, group *v1alp
 	}
 	seen.owned = ownershipOf(group, seen.deployment)
 	if err := r.listWorkers(ctx, group, &seen); err != nil {
+		return seen, err
+	}
+	if err := r.observePolicy(ctx, group, &seen, m); err != nil {
 		return seen, err
 	}
 	r.keepFresh(group, seen, m)
@@ -248,7 +253,7 @@ func (s groupSnapshot) sameCluster(other *v1alpha1.KafkaConsumerGroup, servers [
 // serversOf are another group's bootstrap servers: those in its spec or its
 // KafkaConnection, else those that it last came to.
 func (r *KafkaConsumerGroupReconciler) serversOf(ctx context.Context, other *v1alpha1.KafkaConsumerGroup) []string {
-	spec, err := kafkaOf(ctx, r, other)
+	spec, err := kafkaOf(ctx, r, other.Namespace, other.Spec.Kafka)
 	if err != nil || len(spec.BootstrapServers) == 0 {
 		return strings.Split(other.Status.BootstrapServers, ",")
 	}

@@ -79,6 +79,7 @@ func (r *KafkaConsumerGroupReconciler) statusOf(
 	setReplicas(&after, seen, d, done)
 	setResets(&after, seen, d, done)
 	setDedup(&after, group, seen, d, done)
+	setProducerPolicy(&after, d, done)
 	setLag(&after, seen, d)
 	setStuck(&after, seen, d)
 	setKept(&after, d)
@@ -262,6 +263,7 @@ func warningsOf(group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, d decisi
 	warnings := slices.Concat(settingsWarnings(group.Spec), keptWarnings(s, d.kept.unkept, seen.now), seedWarnings(s.Seeding))
 	warnings = append(warnings, topicWarnings(group)...)
 	warnings = append(warnings, rightsWarnings(group, seen)...)
+	warnings = append(warnings, policyWarnings(seen)...)
 	warnings = append(warnings, versionWarnings(seen)...)
 	warnings = append(warnings, kafkaWarnings(seen)...)
 	for _, m := range foreignMembers(seen) {

@@ -78,7 +78,7 @@ func (r *KafkaOffsetResetReconciler) groupOf(ctx context.Context, reset *v1alpha
 // resolve brings the connection up to date: it is that of the group.
 func (r *KafkaOffsetResetReconciler) resolve(ctx context.Context, t *resetTurn) error {
 	held := &t.memory.connection
-	spec, err := kafkaOf(ctx, r.Live, t.group)
+	spec, err := kafkaOf(ctx, r.Live, t.group.Namespace, t.group.Spec.Kafka)
 	if missing := (*problem)(nil); errors.As(err, &missing) {
 		held.problem, held.known = missing, false
 		return nil

@@ -17,6 +17,7 @@ type memory struct {
 	asked      asked
 	scaling    autoscale.State
 	applied    applied
+	given      givenFiles
 	refused    refusal
 	written    written
 	keeping    keeping

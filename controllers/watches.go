@@ -19,6 +19,8 @@ import (
 const (
 	groupIDIndex       = "spec.groupID"
 	connectionRefIndex = "spec.kafka.connectionRef.name"
+	// policyRefIndex is of those that name one KafkaProducerPolicy of their namespace.
+	policyRefIndex = "spec.producerPolicyRef.name"
 	// groupRefIndex is of KafkaOffsetResets: those of one KafkaConsumerGroup of their namespace.
 	groupRefIndex = "spec.groupRef.name"
 )
@@ -29,6 +31,12 @@ func indexGroups(ctx context.Context, indexer client.FieldIndexer) error {
 		connectionRefIndex: func(o client.Object) []string {
 			if ref := o.(*v1alpha1.KafkaConsumerGroup).Spec.Kafka.ConnectionRef; ref != nil {
 				return []string{string(ref.Name)}
+			}
+			return nil
+		},
+		policyRefIndex: func(o client.Object) []string {
+			if ref := o.(*v1alpha1.KafkaConsumerGroup).Spec.ProducerPolicyRef; ref != nil {
+				return []string{ref.Name}
 			}
 			return nil
 		},

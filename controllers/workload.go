@@ -23,8 +23,9 @@ import (
 // configVolume is the volume of the worker's configuration.
 const configVolume = "lagrange-config"
 
-// renderConfigMap is the worker's configuration, immutable and named by its content.
-func renderConfigMap(group *v1alpha1.KafkaConsumerGroup, r resolved) (*corev1.ConfigMap, error) {
+// renderConfigMap is the worker's configuration, and the files of a producer policy,
+// immutable and named by its content.
+func renderConfigMap(group *v1alpha1.KafkaConsumerGroup, r resolved, files producerFileSet) (*corev1.ConfigMap, error) {
 	content, err := json.MarshalIndent(workerFile(group, r), "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("render the worker configuration of %q: %w", group.Name, err)
@@ -33,11 +34,11 @@ func renderConfigMap(group *v1alpha1.KafkaConsumerGroup, r resolved) (*corev1.Co
 	return &corev1.ConfigMap{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
 		ObjectMeta: metav1.ObjectMeta{
-			Name: group.Name + "-worker-" + hashOf(content), Namespace: group.Namespace,
+			Name: group.Name + "-worker-" + hashOf(files.appendTo(content)), Namespace: group.Namespace,
 			Labels: identityLabels(group), OwnerReferences: ownedBy(group),
 		},
 		Immutable: &immutable,
-		Data:      map[string]string{workerconfig.FileName: string(content) + "\n"},
+		Data:      merged(files.data(), map[string]string{workerconfig.FileName: string(content) + "\n"}),
 	}, nil
 }
 
@@ -55,7 +56,9 @@ func workerFile(group *v1alpha1.KafkaConsumerGroup, r resolved) workerconfig.Fil
 }
 
 // renderDeployment is the group's Deployment as Lagrange applies it.
-func renderDeployment(group *v1alpha1.KafkaConsumerGroup, r resolved, configMap string, replicas int32, deadline time.Duration) *appsv1.Deployment {
+func renderDeployment(
+	group *v1alpha1.KafkaConsumerGroup, r resolved, files producerFileSet, configMap string, replicas int32, deadline time.Duration,
+) *appsv1.Deployment {
 	w := group.Spec.Workload
 	meta := w.Metadata
 	if meta == nil {
@@ -74,7 +77,7 @@ func renderDeployment(group *v1alpha1.KafkaConsumerGroup, r resolved, configMap 
 			Strategy:                strategyOf(w),
 			MinReadySeconds:         w.MinReadySeconds,
 			ProgressDeadlineSeconds: &seconds,
-			Template:                renderTemplate(group, r, configMap),
+			Template:                renderTemplate(group, r, files, configMap),
 		},
 	}
 }
@@ -93,20 +96,20 @@ func strategyOf(w v1alpha1.Workload) appsv1.DeploymentStrategy {
 }
 
 // renderTemplate is the user's pod template with the worker's settings in it.
-func renderTemplate(group *v1alpha1.KafkaConsumerGroup, r resolved, configMap string) corev1.PodTemplateSpec {
+func renderTemplate(group *v1alpha1.KafkaConsumerGroup, r resolved, files producerFileSet, configMap string) corev1.PodTemplateSpec {
 	template := *group.Spec.Workload.Template.DeepCopy()
 	template.Labels = merged(template.Labels, identityLabels(group))
 	template.Spec.Volumes = volumesOf(template.Spec.Volumes, r, configMap)
 	for i := range template.Spec.Containers {
 		if c := &template.Spec.Containers[i]; c.Name == workerconfig.ContainerName {
-			c.Env, c.VolumeMounts = workerEnv(c.Env, group, r), mountsOf(c.VolumeMounts, r)
+			c.Env, c.VolumeMounts = workerEnv(c.Env, group, r, files), mountsOf(c.VolumeMounts, r)
 		}
 	}
 	return template
 }
 
 // workerEnv is the user's environment and ours; our names are reserved.
-func workerEnv(env []corev1.EnvVar, group *v1alpha1.KafkaConsumerGroup, r resolved) []corev1.EnvVar {
+func workerEnv(env []corev1.EnvVar, group *v1alpha1.KafkaConsumerGroup, r resolved, files producerFileSet) []corev1.EnvVar {
 	topics := corev1.EnvVar{Name: workerconfig.EnvTopics, Value: strings.Join(topicsOf(group), ",")}
 	if group.Spec.TopicPattern != "" {
 		topics = corev1.EnvVar{Name: workerconfig.EnvTopicPattern, Value: group.Spec.TopicPattern}
@@ -120,6 +123,9 @@ func workerEnv(env []corev1.EnvVar, group *v1alpha1.KafkaConsumerGroup, r resolv
 	}
 	if dedup := group.Spec.Consumer.Dedup; dedup != nil {
 		ours = append(ours, corev1.EnvVar{Name: workerconfig.EnvDedupNamespace, Value: dedup.Namespace})
+	}
+	if files.has(workerconfig.ProducerFileName) {
+		ours = append(ours, corev1.EnvVar{Name: workerconfig.EnvProducerConfig, Value: workerconfig.MountPath + "/" + workerconfig.ProducerFileName})
 	}
 	reserved := func(e corev1.EnvVar) bool {
 		return e.Name == workerconfig.EnvTopics || e.Name == workerconfig.EnvTopicPattern ||

@@ -8,7 +8,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -43,6 +42,7 @@ type options struct {
 	kubeQPS                       float64
 	credentialsRefresh            time.Duration
 	partitionMetrics              int
+	deliverToWorkloads            bool
 	settings                      controllers.Settings
 	zap                           zap.Options
 }
@@ -78,6 +78,7 @@ func (o *options) addFlags(flags *flag.FlagSet) {
 	flags.BoolVar(&s.AllowAmbientCredentials, "allow-ambient-credentials", false, "let connections use the manager's own cloud identity (AWS_MSK_IAM without a Secret): whoever may create a connection then acts as the manager")
 	flags.DurationVar(&o.credentialsRefresh, "credentials-refresh", 25*time.Second, "how old what was read of a Secret or ConfigMap may grow")
 	flags.IntVar(&o.partitionMetrics, "partition-metrics", 0, "how many partitions have metrics of their own; 0 for none")
+	flags.BoolVar(&o.deliverToWorkloads, "deliver-to-workloads", false, "give the settings of KafkaProducerPolicies to Deployments and StatefulSets that ask for them; needs the rights of config/components/producer-workloads")
 	o.zap.BindFlags(flags)
 }
 
@@ -123,12 +124,19 @@ func build(ctx context.Context, mgr ctrl.Manager, o options) error {
 		Recorder: mgr.GetEventRecorder(controllers.FieldManager),
 		Clock:    clock.RealClock{}, Settings: o.settings, Credentials: credentials,
 	}
+	policies := &controllers.KafkaProducerPolicyReconciler{
+		Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder(controllers.FieldManager),
+		Clock: clock.RealClock{}, Settings: o.settings, Credentials: credentials,
+	}
+	surveys := kafkaadmin.NewSurveys(kafkaadmin.Options{OnConfigs: policies.OnConfigs, MetricsRegisterer: metrics.Registry})
+	reports := &controllers.Reports{}
+	policies.Surveys, policies.Reports = surveys, reports
 	pool := kafkaadmin.NewPool(kafkaadmin.Options{
 		Interval: o.pollInterval, Log: ctrl.Log.WithName("kafka"),
 		OnSample: groups.OnSample, OnCluster: connections.OnCluster, MetricsRegisterer: metrics.Registry,
 	})
 	groups.Samples, connections.Samples, resets.Samples = pool, pool, pool
-	for name, runnable := range map[string]manager.Runnable{"Kafka pool": pool, "Kafka admin": admin, "credentials": credentials} {
+	for name, runnable := range map[string]manager.Runnable{"Kafka pool": pool, "Kafka admin": admin, "Kafka surveys": surveys, "reports of pods": reports, "credentials": credentials} {
 		if err := mgr.Add(runnable); err != nil {
 			return fmt.Errorf("add the %s: %w", name, err)
 		}
@@ -140,6 +148,12 @@ func build(ctx context.Context, mgr ctrl.Manager, o options) error {
 		if err := setup(mgr); err != nil {
 			return err
 		}
+	}
+	if policies.Workloads, err = workloadsOf(mgr, o); err != nil {
+		return err
+	}
+	if err := policies.SetupWithManager(ctx, mgr); err != nil {
+		return err
 	}
 	return groups.SetupWithManager(ctx, mgr)
 }
@@ -190,21 +204,13 @@ func newManager(config *rest.Config, o options) (ctrl.Manager, error) {
 // of what takes memory and is never read.
 func cacheOptions(o options) cache.Options {
 	made := cache.ByObject{Label: controllers.MadeForGroups(), Transform: cache.TransformStripManagedFields()}
-	options := cache.Options{
-		DefaultTransform: cache.TransformStripManagedFields(),
+	return cache.Options{
+		DefaultTransform:  cache.TransformStripManagedFields(),
+		DefaultNamespaces: watchedNamespaces(o),
 		ByObject: map[client.Object]cache.ByObject{
 			&appsv1.Deployment{}: made, &appsv1.ReplicaSet{}: made, &corev1.Pod{}: made, &corev1.ConfigMap{}: made,
 		},
 	}
-	for namespace := range strings.SplitSeq(o.watchNamespaces, ",") {
-		if namespace = strings.TrimSpace(namespace); namespace != "" {
-			if options.DefaultNamespaces == nil {
-				options.DefaultNamespaces = map[string]cache.Config{}
-			}
-			options.DefaultNamespaces[namespace] = cache.Config{}
-		}
-	}
-	return options
 }
 
 // metricsOptions serve /metrics over TLS to those whom the API server lets read them.

@@ -115,7 +115,16 @@ func startManager(t *testing.T, o managerOptions, namespaces ...string) (stop fu
 		OnSample: r.OnSample, OnCluster: connections.OnCluster,
 	})
 	r.Samples, connections.Samples, resets.Samples = pool, pool, pool
-	for _, runnable := range []manager.Runnable{pool, admin, credentials} {
+	policies := &controllers.KafkaProducerPolicyReconciler{
+		Client: kubeClient, Recorder: mgr.GetEventRecorder("lagrange"),
+		Clock: o.clock, Settings: o.settings, Credentials: credentials,
+	}
+	surveys := kafkaadmin.NewSurveys(kafkaadmin.Options{
+		ConfigInterval: 500 * time.Millisecond, RequestTimeout: 2 * time.Second, Log: ctrl.Log, OnConfigs: policies.OnConfigs,
+	})
+	reports := &controllers.Reports{}
+	policies.Surveys, policies.Reports = surveys, reports
+	for _, runnable := range []manager.Runnable{pool, admin, surveys, reports, credentials} {
 		if err := mgr.Add(runnable); err != nil {
 			t.Fatal(err)
 		}
@@ -124,6 +133,9 @@ func startManager(t *testing.T, o managerOptions, namespaces ...string) (stop fu
 		t.Fatal(err)
 	}
 	if err := connections.SetupWithManager(mgr); err != nil {
+		t.Fatal(err)
+	}
+	if err := policies.SetupWithManager(ctx, mgr); err != nil {
 		t.Fatal(err)
 	}
 	if !o.playedResets {

@@ -1,0 +1,89 @@
+package controllers
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
+)
+
+// maxWorkloads is how many workloads a status lists.
+const maxWorkloads = 100
+
+// report writes the status if it says something else than before, tells what
+// changed as events, and sets the gauges.
+func (r *KafkaProducerPolicyReconciler) report(
+	ctx context.Context, policy *v1alpha1.KafkaProducerPolicy, seen policySnapshot, d policyDecision, done delivered,
+) error {
+	before, after := policy.Status, policyStatus(policy, seen, d, done)
+	setPolicyGauges(policy, after)
+	if equality.Semantic.DeepEqual(before, after) {
+		return nil
+	}
+	next := policy.DeepCopy()
+	next.Status = after
+	err := r.Status().Patch(ctx, next, client.MergeFromWithOptions(policy, client.MergeFromWithOptimisticLock{}))
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("write the status of KafkaProducerPolicy %q: %w", client.ObjectKeyFromObject(policy), err)
+	}
+	for _, e := range policyEvents(before, after) {
+		r.Recorder.Eventf(policy, nil, e.kind, e.reason, e.action, "%s", e.shortNote())
+		e.log(ctx)
+	}
+	return nil
+}
+
+// policyStatus is the status after this look. What could not be checked stays as
+// it was said last.
+func policyStatus(policy *v1alpha1.KafkaProducerPolicy, seen policySnapshot, d policyDecision, done delivered) v1alpha1.KafkaProducerPolicyStatus {
+	after := *policy.Status.DeepCopy()
+	after.ClusterID, after.BootstrapServers, after.OtherClusterID = seen.cluster.id, seen.cluster.servers, seen.cluster.other
+	after.Effective = &v1alpha1.EffectiveProducer{}
+	*after.Effective = d.settings
+	switch {
+	case d.unchecked == nil:
+		after.InForce = d.inForce
+		after.Findings, after.FindingCounts = d.findings, d.counts
+		after.Topics, after.TopicCount = d.topics, int32(d.topicCount)
+	case after.ObservedGeneration != policy.Generation:
+		after.Topics = nil // they are counted anew at the first look with this spec
+	}
+	after.Workloads, after.WorkloadSummary = workloadsSeen(done.workloads)
+	setPolicyConditions(policy, &after, seen, d, done)
+	after.ObservedGeneration = policy.Generation
+	return after
+}
+
+// stateOrder are the states, the worst first.
+var stateOrder = []v1alpha1.ProducerWorkloadState{
+	v1alpha1.WorkloadConflict, v1alpha1.WorkloadDrifted, v1alpha1.WorkloadRolling, v1alpha1.WorkloadNotReporting,
+	v1alpha1.WorkloadNotAsked, v1alpha1.WorkloadApplied,
+}
+
+// workloadsSeen are the workloads as a status has them, the worst first, and how
+// many of those that asked run what is in force.
+func workloadsSeen(workloads []v1alpha1.ProducerWorkload) ([]v1alpha1.ProducerWorkload, string) {
+	sorted := slices.SortedFunc(slices.Values(workloads), func(a, b v1alpha1.ProducerWorkload) int {
+		return cmp.Or(
+			cmp.Compare(slices.Index(stateOrder, a.State), slices.Index(stateOrder, b.State)),
+			cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
+	})
+	applied, asked := 0, 0
+	for _, w := range sorted {
+		if w.State != v1alpha1.WorkloadNotAsked {
+			asked++
+		}
+		if w.State == v1alpha1.WorkloadApplied {
+			applied++
+		}
+	}
+	if asked == 0 {
+		return sorted[:min(len(sorted), maxWorkloads)], ""
+	}
+	return sorted[:min(len(sorted), maxWorkloads)], fmt.Sprintf("%d/%d", applied, asked)
+}
