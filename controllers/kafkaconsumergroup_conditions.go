@@ -107,7 +107,10 @@ func pausedVerdict(group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, d dec
 	case p.Mode == v1alpha1.PauseScaleToZero && done.replicas > 0:
 		message = "the workers are not stopped, since nothing can be applied (see Stalled)"
 	case p.Mode == v1alpha1.PauseScaleToZero:
-		message = "all workers are stopped; its committed offsets are kept in status.keptOffsets, since brokers forget those of a group without members"
+		message = "all workers are stopped"
+		if d.kept.after != nil {
+			message += "; the group's committed offsets are kept in status.keptOffsets, since brokers forget those of a group without members"
+		}
 	}
 	if p.Until != nil {
 		message += ", until " + p.Until.UTC().Format(time.RFC3339)

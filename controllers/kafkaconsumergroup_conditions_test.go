@@ -191,8 +191,17 @@ func TestConditions(t *testing.T) {
 			change: func(w *world) {
 				w.group.Spec.Pause = &v1alpha1.PauseSpec{Mode: v1alpha1.PauseScaleToZero, Reason: "database upgrade"}
 				w.d.scale.Reason, w.done.replicas = autoscale.ReasonPaused, 0
+				w.d.kept.after = &v1alpha1.KeptOffsets{}
 			},
 			kind: v1alpha1.ConditionPaused, status: metav1.ConditionTrue, because: "ScaleToZero", says: "status.keptOffsets",
+		},
+		"StoppedByPauseUncommitted": {
+			reason: "nothing is kept of a group that has committed nothing",
+			change: func(w *world) {
+				w.group.Spec.Pause = &v1alpha1.PauseSpec{Mode: v1alpha1.PauseScaleToZero, Reason: "database upgrade"}
+				w.d.scale.Reason, w.done.replicas = autoscale.ReasonPaused, 0
+			},
+			kind: v1alpha1.ConditionPaused, status: metav1.ConditionTrue, because: "ScaleToZero", says: "all workers are stopped: database upgrade",
 		},
 		"PauseOfABlockedGroup": {
 			reason: "a pause that can't be applied must not claim that it was",

@@ -21,7 +21,8 @@ import (
 // group is deleted from Kafka:
 //
 //	deleted ──> no worker is asked for ──> no pod is left ──> no reset is writing
-//	   │           ──> nobody in the group for a heartbeat ──> DeleteGroups ──> read back ──> released
+//	   │           ──> nobody in the group for a heartbeat ──> DeleteGroups ──> read back
+//	   │           ──> the reset that was writing has ended ──> released
 //	   ├──another's, orphaned, or nothing can be known──> released at once, the group stays
 //	   └──five minutes──> released, the group stays, an event names what remains;
 //	                      one that nobody is in is deleted a heartbeat later
@@ -52,7 +53,10 @@ type Groups interface {
 type ended struct {
 	// released: the object may go.
 	released bool
-	// told is the event that goes with it, nil for none.
+	// deleted: the consumer group is gone from Kafka. The object may have to wait all
+	// the same, until a reset that was writing has seen it.
+	deleted bool
+	// told is the event that goes with the release, nil for none.
 	told *groupEvent
 	// waits is what is still there, and again when is looked anew.
 	waits string
@@ -94,11 +98,16 @@ func (r *KafkaConsumerGroupReconciler) end(ctx context.Context, group *v1alpha1.
 	} else if done = r.carryOut(ctx, seen, decideEnding(seen), m); seen.group != nil {
 		group = seen.group
 	}
-	if overdue && !done.released && !done.nobodyLeft {
+	switch {
+	case !overdue || done.released || done.nobodyLeft:
+	case done.deleted:
+		done.released = true
+	default:
 		done = ended{released: true, told: retained(group, fmt.Sprintf("it could not be deleted within %s: %s", endWithin, done.waits))}
 	}
 	if !done.released {
 		r.tellTrouble(group, done, m)
+		r.sayEnding(ctx, seen, done)
 		return ctrl.Result{RequeueAfter: min(done.again, endAgain)}, nil
 	}
 	if done.told != nil {

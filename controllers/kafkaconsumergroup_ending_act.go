@@ -83,7 +83,7 @@ func (r *KafkaConsumerGroupReconciler) deleteOffsets(ctx context.Context, seen e
 		return ended{again: endAgain, trouble: "AwaitCluster", waits: fmt.Sprintf(
 			"Kafka cluster %q answers behind the bootstrap servers, and the consumer group is of %q", remains.ClusterID, group.Status.ClusterID)}
 	case remains.Gone():
-		return deleted(group, m.ending.had)
+		return seen.afterDeletion(m.ending.had)
 	case !remains.Empty():
 		m.ending.emptySince = time.Time{}
 		return r.awaitMembers(ctx, seen, remains.Members)
@@ -127,7 +127,7 @@ func (r *KafkaConsumerGroupReconciler) deleteEmpty(ctx context.Context, seen end
 		return ended{again: endAgain, trouble: "DeleteAgain", waits: fmt.Sprintf(
 			"it was deleted, and is there again with %d committed offsets: somebody commits for it", back.Commits)}
 	}
-	return deleted(group, m.ending.had)
+	return seen.afterDeletion(m.ending.had)
 }
 
 // with is what was seen, with the object as it is now.
@@ -143,7 +143,20 @@ func deleted(group *v1alpha1.KafkaConsumerGroup, had kafka.Remains) ended {
 		note = fmt.Sprintf("deleted consumer group %q from Kafka cluster %q, with committed offsets of %d partitions in %d topics",
 			group.Spec.GroupID, group.Status.ClusterID, had.Commits, had.Topics)
 	}
-	return ended{released: true, told: &groupEvent{corev1.EventTypeNormal, "OffsetsDeleted", "DeleteOffsets", note}}
+	return ended{released: true, deleted: true, told: &groupEvent{corev1.EventTypeNormal, v1alpha1.ReasonOffsetsDeleted, "DeleteOffsets", note}}
+}
+
+// afterDeletion lets the object go once a reset that was writing has seen what became
+// of its offsets. Without the object it could not tell that from one that a tool
+// creates anew, and would wait for it.
+func (s endingSeen) afterDeletion(had kafka.Remains) ended {
+	done := deleted(s.group, had)
+	if s.reset == nil || !isWriting(s.reset) || s.reset.Status.HandOver || !isOf(s.reset.Status.Plan, s.group) {
+		return done
+	}
+	done.released, done.again = false, drainLook
+	done.waits = fmt.Sprintf("the consumer group is deleted; KafkaOffsetReset %q, which was committing for it, has not ended yet", s.reset.Name)
+	return done
 }
 
 // awaitMembers names who is in the group. Static members stay in it when their pods

@@ -42,6 +42,8 @@ type resetSeen struct {
 	unfinished *v1alpha1.UnfinishedReset
 	// pass is which dedup namespace is in force, from 1.
 	pass int32
+	// ran are those that have ended, of a group whose status remembers none.
+	ran []v1alpha1.ResetRecord
 }
 
 // resetDecision is who has the group after this reconcile. What changes in it is
@@ -174,6 +176,9 @@ func recordOf(active v1alpha1.ActiveReset, reset *v1alpha1.KafkaOffsetReset, now
 func setResets(s *v1alpha1.KafkaConsumerGroupStatus, seen groupSnapshot, d decision, done applyResult) {
 	neverStopped := d.reset.released != nil && done.replicas > 0
 	s.ActiveReset, s.CatchUp, s.UnfinishedReset = seen.resets.active, seen.resets.catchUp, seen.resets.unfinished
+	if len(s.Resets) == 0 {
+		s.Resets = seen.resets.ran
+	}
 	// What a reset hands over is taken although nothing can be applied: there are no workers in either case.
 	handedOver := d.reset.released != nil && d.reset.unfinished != nil && !done.failed
 	if active := s.ActiveReset; active != nil && active.Writing && seen.resets.holder != nil && !isWriting(seen.resets.holder) {

@@ -31,9 +31,31 @@ func (r *KafkaOffsetResetReconciler) awaitApproval(ctx context.Context, t *reset
 		if plan.Because != "" {
 			words += "; " + plan.Because
 		}
-		t.waits(&trouble{v1alpha1.ReasonApprovalMismatch, words, false})
+		t.waits(&trouble{v1alpha1.ReasonApprovalMismatch, words + t.unheard(), false})
+	default:
+		t.status.Message = t.plannedWords()
 	}
 	return 0, nil
+}
+
+// plannedWords are what whoever approves reads first.
+func (t *resetTurn) plannedWords() string {
+	plan := t.status.Plan
+	words := planWords(*plan) + fmt.Sprintf("; to run it set spec.approved to %q", plan.Hash)
+	if plan.Because != "" {
+		words = plan.Because + ": " + words
+	}
+	return words + t.unheard()
+}
+
+// unheard says that somebody asks for another plan, and not of the one that there is;
+// "" for nobody. The revision of an earlier plan has been heard.
+func (t *resetTurn) unheard() string {
+	asked, revision := t.reset.Annotations[replanAnnotation], t.status.Plan.Revision
+	if n, err := strconv.Atoi(asked); asked == "" || err == nil && n > 0 && n <= int(revision) {
+		return ""
+	}
+	return fmt.Sprintf("; the annotation %s is %q, and the plan has revision %d: only with that another one is made", replanAnnotation, shortName(asked), revision)
 }
 
 // awaitTurn waits until the group's controller gives the group to this reset.

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -30,7 +31,8 @@ func (r *KafkaOffsetResetReconciler) commit(ctx context.Context, t *resetTurn) (
 		return 0, err
 	}
 	if why == nil && !t.mayWrite() {
-		why = &trouble{v1alpha1.ReasonInProgress, "the group's controller has not noted yet that offsets are going to change", false}
+		why = &trouble{v1alpha1.ReasonInProgress, fmt.Sprintf(
+			"%d offsets are going to be committed, once the status of KafkaConsumerGroup %q says that they may change", len(writes), t.group.Name), false}
 	}
 	if why != nil {
 		t.waits(why)

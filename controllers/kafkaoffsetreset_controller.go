@@ -137,6 +137,9 @@ func resetEnding(wait time.Duration, err error) (ctrl.Result, error) {
 
 // step does what the reset's phase asks for.
 func (r *KafkaOffsetResetReconciler) step(ctx context.Context, t *resetTurn) (time.Duration, error) {
+	if t.offsetsDeleted() {
+		return r.deletedWithGroup(ctx, t)
+	}
 	if done, err := r.leave(ctx, t); done || err != nil {
 		return 0, err
 	}

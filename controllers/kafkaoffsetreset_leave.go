@@ -6,8 +6,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
@@ -27,13 +26,14 @@ func (r *KafkaOffsetResetReconciler) leave(ctx context.Context, t *resetTurn) (d
 	}
 	phase, overdue := t.status.Phase, t.now.Sub(deleted.Time) >= leaveWithin
 	groupGone := t.group == nil || !t.group.DeletionTimestamp.IsZero()
-	writing := phase == v1alpha1.PhaseVerifying || (phase == v1alpha1.PhaseCommitting && t.begun())
+	writing := t.writing()
 	switch {
 	case writing && groupGone:
 		return r.leaveGroupless(ctx, t, overdue)
 	case writing && overdue:
 		return r.handOver(ctx, t)
 	case groupGone, phase.Finished(), !phase.HoldsWorkers() && (phase != v1alpha1.PhaseResuming || overdue):
+		t.close()
 		return true, r.release(ctx, t)
 	case phase.HoldsWorkers() && !writing:
 		t.untouched()
@@ -42,15 +42,61 @@ func (r *KafkaOffsetResetReconciler) leave(ctx context.Context, t *resetTurn) (d
 	return false, nil
 }
 
+// close ends a reset that goes on the way: whoever looks for it later finds in its
+// last event how it ended.
+func (t *resetTurn) close() {
+	outcome := t.status.Outcome
+	switch {
+	case t.status.Phase.Finished() || t.status.Approval == nil:
+	case outcome != nil && outcome.Phase != v1alpha1.PhasePlanning:
+		t.finish(outcome.Phase, outcome.Reason, outcome.Message)
+	default:
+		t.untouched()
+		t.finish(v1alpha1.PhaseCancelled, v1alpha1.ReasonCancelled, "deleted before anything was committed")
+	}
+}
+
+// writing: something of what is intended may be committed, and not all of it be verified.
+func (t *resetTurn) writing() bool {
+	return t.status.Phase == v1alpha1.PhaseVerifying || t.status.Phase == v1alpha1.PhaseCommitting && t.begun()
+}
+
 // leaveGroupless: with its whole namespace a reset goes at once. Where the group
 // alone is gone, it may be created anew, as by a tool that deletes and applies: it
 // is then given the group again, and goes on.
 func (r *KafkaOffsetResetReconciler) leaveGroupless(ctx context.Context, t *resetTurn, overdue bool) (done bool, err error) {
-	probe := corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: t.reset.Namespace, GenerateName: "lagrange-probe-"}}
-	if err := r.Create(ctx, &probe, client.DryRunAll); overdue || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+	switch {
+	case namespaceGoing(ctx, r.Client, t.reset.Namespace):
+		return true, r.release(ctx, t)
+	case overdue:
+		t.finish(v1alpha1.PhaseFailed, v1alpha1.ReasonGroupMissing, fmt.Sprintf(
+			"deleted, and KafkaConsumerGroup %q did not come back within %s: what was committed for it may be a mixture", t.reset.Spec.GroupRef.Name, leaveWithin))
 		return true, r.release(ctx, t)
 	}
 	return false, nil // it waits for the group
+}
+
+// offsetsDeleted: the consumer group was deleted on purpose, with its
+// KafkaConsumerGroup, which waits for this reset to see it. Nothing is left that
+// could be completed: one of that name that comes later begins anew.
+func (t *resetTurn) offsetsDeleted() bool {
+	if t.group == nil || t.group.DeletionTimestamp.IsZero() || !t.writing() || !isOf(t.status.Plan, t.group) {
+		return false
+	}
+	c := meta.FindStatusCondition(t.group.Status.Conditions, v1alpha1.ConditionReconciling)
+	return c != nil && c.Reason == v1alpha1.ReasonOffsetsDeleted
+}
+
+// isOf: the plan is of the consumer group that the object has now.
+func isOf(plan *v1alpha1.ResetPlan, group *v1alpha1.KafkaConsumerGroup) bool {
+	return plan != nil && plan.GroupID == group.Spec.GroupID && plan.ClusterID == group.Status.ClusterID
+}
+
+func (r *KafkaOffsetResetReconciler) deletedWithGroup(ctx context.Context, t *resetTurn) (time.Duration, error) {
+	t.finish(v1alpha1.PhaseFailed, v1alpha1.ReasonOffsetsDeleted, fmt.Sprintf(
+		"KafkaConsumerGroup %q was deleted with offsetsOnDelete: Delete, and consumer group %q with all of its offsets: also with what this reset had committed",
+		t.group.Name, t.status.Plan.GroupID))
+	return r.finished(ctx, t)
 }
 
 // handOver leaves what is not complete to the group's status, and lets the object
@@ -77,8 +123,11 @@ func (r *KafkaOffsetResetReconciler) hold(ctx context.Context, t *resetTurn) err
 	return r.setFinalizer(ctx, t, controllerutil.AddFinalizer)
 }
 
-// release lets the object go.
+// release lets the object go, when it has said how it ended.
 func (r *KafkaOffsetResetReconciler) release(ctx context.Context, t *resetTurn) error {
+	if err := r.write(ctx, t); err != nil {
+		return err
+	}
 	return r.setFinalizer(ctx, t, controllerutil.RemoveFinalizer)
 }
 

@@ -192,7 +192,11 @@ func (t *resetTurn) enter(phase v1alpha1.ResetPhase, limit time.Duration, messag
 // end begins to give the group back: what was decided is what follows then.
 func (t *resetTurn) end(phase v1alpha1.ResetPhase, reason, message string) {
 	t.status.Outcome = &v1alpha1.ResetOutcome{Phase: phase, Reason: reason, Message: message}
-	t.enter(v1alpha1.PhaseResuming, resumeWithin, "the workers are being started again; then: "+message)
+	how := "the workers are being started again"
+	if t.stopsWorkers() {
+		how = "the group is being given back, and has no workers while it is paused"
+	}
+	t.enter(v1alpha1.PhaseResuming, resumeWithin, how+"; then: "+message)
 }
 
 // waits says why the phase does not go on.

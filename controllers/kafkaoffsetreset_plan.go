@@ -27,8 +27,7 @@ func (r *KafkaOffsetResetReconciler) plan(ctx context.Context, t *resetTurn) (ti
 		return r.finished(ctx, t)
 	}
 	if ran := t.ranBefore(); ran != nil {
-		t.finish(v1alpha1.PhaseAlreadyRun, v1alpha1.ReasonAlreadyRun, fmt.Sprintf(
-			"a reset of this name and spec has run before (%s, %s): nothing was done; to run it again give it another name", ran.Outcome, ran.At.UTC().Format(time.RFC3339)))
+		t.finish(v1alpha1.PhaseAlreadyRun, v1alpha1.ReasonAlreadyRun, ranWords(*ran))
 		return r.finished(ctx, t)
 	}
 	why, err := r.unplannable(ctx, t)
@@ -54,6 +53,20 @@ func (t *resetTurn) ranBefore() *v1alpha1.ResetRecord {
 		return nil
 	}
 	return &t.group.Status.Resets[i]
+}
+
+// ranWords say what became of the one before.
+func ranWords(ran v1alpha1.ResetRecord) string {
+	ended := "has run"
+	switch {
+	case ran.Outcome == v1alpha1.PhaseCancelled:
+		ended = "was cancelled"
+	case ran.Outcome == v1alpha1.PhaseFailed && ran.Committed:
+		ended = "has failed, and had changed offsets"
+	case ran.Outcome == v1alpha1.PhaseFailed:
+		ended = "has failed, and had changed nothing"
+	}
+	return fmt.Sprintf("a reset of this name and spec %s (%s): nothing was done now; to run it give it another name", ended, ran.At.UTC().Format(time.RFC3339))
 }
 
 func (r *KafkaOffsetResetReconciler) notPlanned(t *resetTurn, why *trouble) time.Duration {
@@ -131,11 +144,7 @@ func (r *KafkaOffsetResetReconciler) storePlan(
 		t.finish(v1alpha1.PhaseFailed, problems[0].Reason, "the plan is refused: "+messagesOf(problems))
 		return r.finished(ctx, t)
 	}
-	words := planWords(plan) + fmt.Sprintf("; to run it set spec.approved to %q", plan.Hash)
-	if plan.Because != "" {
-		words = plan.Because + ": " + words
-	}
-	t.enter(v1alpha1.PhasePlanned, 0, words)
+	t.enter(v1alpha1.PhasePlanned, 0, t.plannedWords())
 	return r.awaitApproval(ctx, t)
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -117,7 +118,11 @@ func (r *KafkaOffsetResetReconciler) intend(ctx context.Context, t *resetTurn, d
 	t.status.Intent = &v1alpha1.ResetIntent{
 		At: at, Offsets: writes, Moved: moved, Distance: distance, Limit: cmp.Or(r.CommitLimit, resetplan.CommitLimit), Rounds: 1,
 	}
-	t.status.Plan.Notes = append(t.status.Plan.Notes, drained.Notes...)
+	for _, note := range drained.Notes {
+		if !slices.Contains(t.status.Plan.Notes, note) { // it may be the second recheck
+			t.status.Plan.Notes = append(t.status.Plan.Notes, note)
+		}
+	}
 	t.enter(v1alpha1.PhaseCommitting, 0, fmt.Sprintf("%d offsets are being committed", len(drained.Writes)))
 	return r.commit(ctx, t)
 }

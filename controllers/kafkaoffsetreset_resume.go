@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
+	"github.com/lagrange-operator/lagrange/internal/autoscale"
 	"github.com/lagrange-operator/lagrange/internal/kafka"
 	"github.com/lagrange-operator/lagrange/internal/resetplan"
 )
@@ -33,10 +34,26 @@ func (r *KafkaOffsetResetReconciler) resume(ctx context.Context, t *resetTurn) (
 		return r.planAgain(ctx, t, outcome)
 	case r.working(t) || t.overdue():
 		t.status.Resumed = t.status.Draining != nil && r.working(t)
-		t.finish(outcome.Phase, outcome.Reason, outcome.Message)
+		t.finish(outcome.Phase, outcome.Reason, outcome.Message+t.idleWords())
 		return r.finished(ctx, t)
 	}
 	return drainLook, nil
+}
+
+// idleWords say that nobody goes on from where the offsets are, "" where workers do.
+func (t *resetTurn) idleWords() string {
+	switch {
+	case t.group == nil || !t.group.DeletionTimestamp.IsZero() || t.group.Status.DesiredReplicas > 0:
+		return ""
+	case t.stopsWorkers():
+		return "; the group is paused, and has no workers until that ends"
+	}
+	return "; the group has no workers now"
+}
+
+// stopsWorkers: a pause is in force that lets no workers start.
+func (t *resetTurn) stopsWorkers() bool {
+	return t.group != nil && pauseOf(t.group).At(t.now) == autoscale.PauseScaleToZero
 }
 
 // working: the workers consume, or there are to be none.
@@ -144,7 +161,7 @@ func (r *KafkaOffsetResetReconciler) noteReplay(ctx context.Context, t *resetTur
 	if err != nil {
 		return err
 	}
-	t.status.Replay, t.memory.replay = resetplan.Replay(t.status.Replay, t.memory.replay, snapshot, writes, committedIn(sample), consumedPerSecond(t.group), t.now)
+	t.status.Replay, t.memory.replay = resetplan.Replay(t.status.Replay, t.memory.replay, snapshot, writes, committedIn(sample), workersOf(t.group), t.now)
 	return nil
 }
 
@@ -160,9 +177,11 @@ func committedIn(sample kafka.GroupSample) map[kafka.TopicPartition]int64 {
 	return committed
 }
 
-func consumedPerSecond(group *v1alpha1.KafkaConsumerGroup) float64 {
-	if group.Status.Lag == nil || group.Status.Lag.ConsumedPerSecond == nil {
-		return 0
+// workersOf: the rate is of the last minutes, and may be of workers that are stopped by now.
+func workersOf(group *v1alpha1.KafkaConsumerGroup) resetplan.Workers {
+	workers := resetplan.Workers{None: group.Status.AvailableReplicas == 0}
+	if seen := group.Status.Lag; seen != nil && seen.ConsumedPerSecond != nil {
+		workers.PerSecond = float64(*seen.ConsumedPerSecond)
 	}
-	return float64(*group.Status.Lag.ConsumedPerSecond)
+	return workers
 }

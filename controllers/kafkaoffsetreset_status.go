@@ -93,7 +93,11 @@ var resetSteps = []struct {
 // way False with its reason, those that have not begun are absent.
 func (t *resetTurn) setConditions() {
 	for _, step := range resetSteps {
-		if v, shown := t.stepVerdict(step.done(t), slices.Contains(step.phases, t.status.Phase)); shown {
+		v, shown := t.stepVerdict(step.done(t), slices.Contains(step.phases, t.status.Phase))
+		if step.condition == v1alpha1.ConditionPlanned && t.refused() {
+			v, shown = verdict{no, t.status.Outcome.Reason, t.status.Message}, true
+		}
+		if shown {
 			t.setCondition(step.condition, v)
 		} else {
 			meta.RemoveStatusCondition(&t.status.Conditions, step.condition)
@@ -102,6 +106,11 @@ func (t *resetTurn) setConditions() {
 	t.setCondition(v1alpha1.ConditionReady, t.readyVerdict())
 	t.setCondition(v1alpha1.ConditionReconciling, t.reconcilingVerdict())
 	t.setCondition(v1alpha1.ConditionStalled, t.stalledVerdict())
+}
+
+// refused: there is no plan that could be approved, and there won't be one.
+func (t *resetTurn) refused() bool {
+	return t.status.Phase == v1alpha1.PhaseFailed && t.status.Approval == nil
 }
 
 func (t *resetTurn) stepVerdict(done, current bool) (verdict, bool) {

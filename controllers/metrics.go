@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
@@ -35,6 +36,9 @@ var (
 	descAvailable = groupDesc("available_replicas", "Workers available.")
 	descUseful    = groupDesc("useful_members", "Members that the assignor gives a partition; 0 while not known.")
 	descMembers   = groupDesc("members", "Members of the consumer group.")
+	descKept      = groupDesc("kept_offsets", "Committed offsets that are kept while the group has no members, since Kafka removes them after a time; 0 for none.")
+	descExpires   = groupDesc("kept_offsets_expire_timestamp_seconds", "From when on Kafka may remove those that are kept; absent while not known.")
+	descNotBack   = groupDesc("offsets_not_restored", "1 while offsets that Kafka has removed could not be committed again, without which no worker starts.")
 
 	descPartitionLag    = groupDesc("partition_lag_messages", "Lag of one partition in messages.", "topic", "partition")
 	descPartitionBehind = groupDesc("partition_lag_seconds", "Age of the oldest message of the partition that is not consumed.", "topic", "partition")
@@ -49,6 +53,11 @@ func groupDesc(name, help string, labels ...string) *prometheus.Desc {
 // comes from the newest view at the time of the scrape.
 type groupNumbers struct {
 	desired, available, useful, stuck float64
+	// kept is how many offsets are kept, and expires from when on they are needed, nil while not known.
+	kept    float64
+	expires *metav1.Time
+	// notRestored tells that they are, and could not be committed again.
+	notRestored bool
 	// unknown tells that the lag could decide nothing, otherCluster that it is
 	// that of another cluster than the group's.
 	unknown, otherCluster bool
@@ -62,6 +71,10 @@ func numbersOf(seen groupSnapshot, d decision, s v1alpha1.KafkaConsumerGroupStat
 	if s.DesiredReplicas > 0 {
 		n.stuck = float64(len(seen.lag.Stuck()))
 	}
+	if s.KeptOffsets != nil {
+		n.kept, n.expires = float64(s.KeptOffsets.Offsets.Count), s.KeptOffsets.ExpiresAt
+	}
+	n.notRestored = s.RestoredOffsets != nil && s.RestoredOffsets.Failed != ""
 	return n
 }
 
@@ -83,7 +96,8 @@ type Metrics struct {
 func (m Metrics) Describe(out chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{
 		descLag, descBehind, descAtLeast, descUnknown, descProduced, descConsumed, descHealth, descStuck,
-		descSampledAt, descDesired, descAvailable, descUseful, descMembers, descPartitionLag, descPartitionBehind, descLeftOut,
+		descSampledAt, descDesired, descAvailable, descUseful, descMembers,
+		descKept, descExpires, descNotBack, descPartitionLag, descPartitionBehind, descLeftOut,
 	} {
 		out <- desc
 	}
@@ -132,6 +146,11 @@ func (g groupMetrics) numbers(n groupNumbers, latest view) {
 	g.send(descAvailable, n.available)
 	g.send(descUseful, n.useful)
 	g.send(descStuck, n.stuck)
+	g.send(descKept, n.kept)
+	if n.expires != nil {
+		g.send(descExpires, float64(n.expires.Unix()))
+	}
+	g.send(descNotBack, number(n.notRestored))
 	_, unknown := latest.lag.Known()
 	if n.unknown {
 		unknown = max(unknown, 1)

@@ -22,7 +22,7 @@ func planNotes(d *draft) []string {
 		"the commit is deleted, since there was none, and workers start at the group's initialOffset")
 	n.list(d.that(func(m move) bool { return !m.writes() }), "left as it is, for the reason in its row")
 	n.list(d.that(uncommitted), "nothing is committed now, so that the distance is counted from the log start")
-	n.list(d.that(ahead), "moved ahead, so that the messages up to the target are not handled")
+	n.list(d.that(ahead), aheadWords)
 	n.list(d.that(anew), "at the target already, and written anew")
 	n.list(d.that(func(m move) bool { return m.saved != nil && m.clamped() && MetadataOf(*m.saved) != "" }),
 		"clamped, so that the metadata is not restored, which may be counted from the offset")
@@ -38,12 +38,16 @@ func planNotes(d *draft) []string {
 	return append(n, dedupNotes(d)...)
 }
 
+// aheadWords: the group works on while the plan waits, and may come up to the target by itself.
+const aheadWords = "moved ahead, so that of the messages up to the target those are not handled that the group has not come to before its workers stop"
+
 // drainedNotes are what is different from the plan.
 func drainedNotes(d *draft, rows []v1alpha1.ResetRow) []string {
 	var n notes
 	n.list(d.that(move.clamped), "clamped into the log, which has moved since the plan")
 	n.list(d.that(func(m move) bool { return d.spec.Target.Earliest != nil && m.asked != *m.row.Target }),
 		"the log start has moved on since the plan, and the target with it")
+	n.list(d.that(move.overtaken), "moved ahead by the plan, and moved back now: the group has come past the target since")
 	n.list(newPartitions(d, rows), "added since the plan, and not written")
 	return n
 }

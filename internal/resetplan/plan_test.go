@@ -239,7 +239,7 @@ func TestNotes(t *testing.T) {
 			reason: "named, with as many as fit", spec: spec(latest), survey: survey(nine...),
 			want: []string{
 				"nothing is committed now, so that the distance is counted from the log start: orders-0, orders-1, orders-2, orders-3, orders-4 and 4 others",
-				"moved ahead, so that the messages up to the target are not handled: orders-0, orders-1, orders-2, orders-3, orders-4 and 4 others",
+				aheadWords + ": orders-0, orders-1, orders-2, orders-3, orders-4 and 4 others",
 				distance,
 			},
 		},
@@ -255,7 +255,7 @@ func TestNotes(t *testing.T) {
 			reason: "the log end is not what was asked for", spec: spec(atNoon), survey: survey(part(100, 20, 500)),
 			want: []string{
 				"no message at or after the time, so that the log end is committed: orders-0",
-				"moved ahead, so that the messages up to the target are not handled: orders-0",
+				aheadWords + ": orders-0",
 				"timestamps may be out of order: messages older than the time may follow the target; none that is not older is before it",
 				distance,
 			},

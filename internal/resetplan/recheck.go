@@ -84,13 +84,24 @@ func written(d *draft, tag string) Drained {
 	return drained
 }
 
+// then is what drift and the plan's distance are counted from: what was committed,
+// or the log start of then without a commit.
+func (m move) then() int64 {
+	if m.row.Committed != nil {
+		return *m.row.Committed
+	}
+	return m.row.Start
+}
+
+// overtaken: the plan moved the partition ahead, and by now that is back.
+func (m move) overtaken() bool {
+	return m.commits() && m.row.Target != nil && *m.row.Target > m.then() && m.committed() && m.now.Committed.Offset > m.target
+}
+
 // drift is how far the commit has moved since the plan. One that was not there
 // counts from the log start of then; one that is gone has no distance.
 func (m move) drift() int64 {
-	then := m.row.Start
-	if m.row.Committed != nil {
-		then = *m.row.Committed
-	}
+	then := m.then()
 	switch {
 	case m.committed():
 		return max(m.now.Committed.Offset-then, then-m.now.Committed.Offset)

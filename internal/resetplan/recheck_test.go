@@ -31,6 +31,14 @@ func TestRecheck(t *testing.T) {
 			snapshot: []string{"orders-0 180 map", "orders-1 none"},
 			writes:   []string{"orders-0 500" + tag, "orders-1 500" + tag},
 		},
+		"Overtaken": {
+			reason: "a group that works on passes the target: what was to be skipped is handled again; the other has not come there",
+			spec:   spec(latest),
+			plan:   survey(part(100, 20, 500), part(100, 20, 500), part(100, 20, 500)), now: survey(part(520, 20, 900), part(500, 20, 900), part(180, 20, 900)),
+			snapshot: []string{"orders-0 520", "orders-1 500", "orders-2 180"},
+			writes:   []string{"orders-0 500" + tag, "orders-1 500" + tag, "orders-2 500" + tag},
+			notes:    []string{"moved ahead by the plan, and moved back now: the group has come past the target since: orders-0"},
+		},
 		"AlreadyThere": {
 			reason: "written all the same: the tag proves it",
 			spec:   spec(offsets(100)), plan: survey(part(100, 20, 500)), now: survey(part(100, 20, 500)),

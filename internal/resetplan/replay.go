@@ -19,6 +19,13 @@ type Pace struct {
 	At   time.Time
 }
 
+// Workers are those that a replay is handled by: None, since they are paused, say,
+// or at PerSecond, 0 where that is not known.
+type Workers struct {
+	PerSecond float64
+	None      bool
+}
+
 // standstill is how long a replay may not get on before its end is not foreseen.
 const standstill = time.Minute
 
@@ -31,14 +38,13 @@ func (p Pace) after(left int64, now time.Time) Pace {
 }
 
 // Replay is how far the workers are with what the writes went back from the
-// snapshot; nil where nothing went back. perSecond is the group's present rate, 0
-// where it is not known. One that stands still, or has no rate, has no estimate;
-// where nothing else is new it stays what it was last.
+// snapshot; nil where nothing went back. One that stands still, or whose pace is
+// not known, has no estimate; where nothing else is new it stays what it was last.
 //
 // 1,000 back on a partition, 400 of them committed again at 20 a second: 40 %,
 // and 30 s to go.
 func Replay(
-	last *v1alpha1.ResetReplay, pace Pace, snapshot, writes []v1alpha1.SavedOffset, committed map[kafka.TopicPartition]int64, perSecond float64, now time.Time,
+	last *v1alpha1.ResetReplay, pace Pace, snapshot, writes []v1alpha1.SavedOffset, committed map[kafka.TopicPartition]int64, by Workers, now time.Time,
 ) (*v1alpha1.ResetReplay, Pace) {
 	all, left := replayed(snapshot, writes, committed)
 	if all == 0 {
@@ -47,7 +53,11 @@ func Replay(
 	pace = pace.after(left, now)
 	replay := &v1alpha1.ResetReplay{Offsets: all, Remaining: lag.Round(left), Percent: percentOf(all, left)}
 	replay.Summary = fmt.Sprintf("%d%%", replay.Percent)
-	if seconds := float64(left) / perSecond; left > 0 && seconds > 0 && seconds < longestReplay.Seconds() && now.Sub(pace.At) < standstill {
+	switch seconds := float64(left) / by.PerSecond; {
+	case left == 0:
+	case by.None:
+		replay.Summary += ", no workers"
+	case seconds > 0 && seconds < longestReplay.Seconds() && now.Sub(pace.At) < standstill:
 		rest := time.Duration(seconds * float64(time.Second))
 		replay.EstimatedEnd = &metav1.Time{Time: now.Add(rest)}
 		replay.Summary += ", " + roughly(rest) + " left"
@@ -60,7 +70,9 @@ func Replay(
 
 // sameProgress: all but when it will end, which is another time with each look.
 func sameProgress(a, b v1alpha1.ResetReplay) bool {
-	return a.Offsets == b.Offsets && a.Remaining == b.Remaining && a.Percent == b.Percent && (a.EstimatedEnd == nil) == (b.EstimatedEnd == nil)
+	foreseen := a.EstimatedEnd != nil
+	return a.Offsets == b.Offsets && a.Remaining == b.Remaining && a.Percent == b.Percent &&
+		foreseen == (b.EstimatedEnd != nil) && (foreseen || a.Summary == b.Summary)
 }
 
 // percentOf is rounded down: 100 is all of it.

@@ -48,13 +48,13 @@ func TestReplay(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			got, _ := Replay(nil, Pace{}, snapshot, writes, tc.committed, tc.perSecond, tc.now)
+			got, _ := Replay(nil, Pace{}, snapshot, writes, tc.committed, Workers{PerSecond: tc.perSecond}, tc.now)
 			if diff := cmp.Diff(&tc.want, got); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", tc.reason, diff)
 			}
 		})
 	}
-	if got, _ := Replay(nil, Pace{}, snapshot[2:], writes[2:], nil, 1, noon); got != nil {
+	if got, _ := Replay(nil, Pace{}, snapshot[2:], writes[2:], nil, Workers{PerSecond: 1}, noon); got != nil {
 		t.Errorf("nothing went back, and it says %+v", got)
 	}
 	if got := percentOf(math.MaxInt64, 1); got != 99 {
@@ -71,22 +71,28 @@ func TestReplayStandsStill(t *testing.T) {
 		after     time.Duration
 		committed int64
 		perSecond float64
+		none      bool
 		summary   string
 		written   bool
 	}{
-		{"the first look", 0, 400_000, 1000, "40%, 10m left", true},
-		{"the same, and another time", 15 * time.Second, 400_000, 1000, "40%, 10m left", false},
-		{"too little to show", 30 * time.Second, 400_010, 1000, "40%, 10m left", false},
-		{"a minute since then", 90 * time.Second, 400_010, 1000, "40%", true},
-		{"still", 105 * time.Second, 400_010, 1000, "40%", false},
-		{"it goes on", 120 * time.Second, 465_000, 1000, "46%, 9m left", true},
-		{"without a rate", 135 * time.Second, 465_000, 0, "46%", true},
-		{"still without", 10 * time.Hour, 465_000, 0, "46%", false},
+		{"the first look", 0, 400_000, 1000, false, "40%, 10m left", true},
+		{"the same, and another time", 15 * time.Second, 400_000, 1000, false, "40%, 10m left", false},
+		{"too little to show", 30 * time.Second, 400_010, 1000, false, "40%, 10m left", false},
+		{"a minute since then", 90 * time.Second, 400_010, 1000, false, "40%", true},
+		{"still", 105 * time.Second, 400_010, 1000, false, "40%", false},
+		{"it goes on", 120 * time.Second, 465_000, 1000, false, "46%, 9m left", true},
+		{"without a rate", 135 * time.Second, 465_000, 0, false, "46%", true},
+		{"still without", 10 * time.Hour, 465_000, 0, false, "46%", false},
+		{"a pause: the rate is of before it", 11 * time.Hour, 470_000, 1000, true, "47%, no workers", true},
+		{"still paused", 12 * time.Hour, 470_000, 1000, true, "47%, no workers", false},
+		{"workers are back, who have not got on yet", 13 * time.Hour, 470_000, 1000, false, "47%", true},
+		{"they have", 13*time.Hour + time.Second, 940_000, 1000, false, "94%, 1m left", true},
+		{"at its end nobody is needed", 13*time.Hour + time.Minute, 1_000_000, 0, true, "100%", true},
 	}
 	var last *v1alpha1.ResetReplay
 	var pace Pace
 	for _, look := range looks {
-		got, next := Replay(last, pace, snapshot, writes, map[kafka.TopicPartition]int64{{Topic: "orders"}: look.committed}, look.perSecond, noon.Add(look.after))
+		got, next := Replay(last, pace, snapshot, writes, map[kafka.TopicPartition]int64{{Topic: "orders"}: look.committed}, Workers{look.perSecond, look.none}, noon.Add(look.after))
 		if written := !cmp.Equal(last, got); got.Summary != look.summary || written != look.written {
 			t.Errorf("%s: %q, written: %t; want %q, %t", look.reason, got.Summary, written, look.summary, look.written)
 		}

@@ -7,12 +7,15 @@ import (
 
 // Unfinished are the partitions that may be a mixture of before and after, since a
 // reset went in the middle of these writes: all that the survey has where they are
-// not known. One that is gone, or that the group does not consume any more,
-// matters to nobody.
+// not known. One that is gone, that the group does not consume any more, or whose
+// topic was created anew since, matters to nobody: Kafka deletes the commits of a
+// topic with it. What came to the new topic all the same is an offset of another log,
+// and counts.
 func Unfinished(writes []v1alpha1.SavedOffset, s kafka.Survey) []kafka.TopicPartition {
+	d := newDraft(v1alpha1.KafkaOffsetResetSpec{}, s.ClusterID, s)
 	being := make(map[kafka.TopicPartition]bool, len(writes))
 	for _, w := range writes {
-		being[savedAt(w)] = true
+		being[savedAt(w)] = d.lackOf(w) != sameTopic || d.strayed(w)
 	}
 	var unfinished []kafka.TopicPartition
 	for _, t := range s.Topics {
@@ -24,6 +27,12 @@ func Unfinished(writes []v1alpha1.SavedOffset, s kafka.Survey) []kafka.TopicPart
 		}
 	}
 	return unfinished
+}
+
+// strayed: the write is what is committed on a topic that was created anew.
+func (d *draft) strayed(w v1alpha1.SavedOffset) bool {
+	w.TopicID = ""
+	return w.Offset != nil && d.differs(w) == ""
 }
 
 // Written are the partitions that the rows of a plan change.

@@ -20,13 +20,17 @@ func TestUnfinished(t *testing.T) {
 		writes []v1alpha1.SavedOffset
 		want   string
 	}{
-		"Known":   {"what was being written", []v1alpha1.SavedOffset{keptAt(1, "", 7)}, "[orders-1]"},
-		"Unknown": {"any may have been", nil, "[orders-0 orders-1 orders-2]"},
-		"Gone":    {"a partition that is not there any more matters to nobody", []v1alpha1.SavedOffset{keptAt(9, "", 7), keptAt(2, "", 7)}, "[orders-2]"},
+		"Known":       {"what was being written", []v1alpha1.SavedOffset{keptAt(1, "", 7)}, "[orders-1]"},
+		"Unknown":     {"any may have been", nil, "[orders-0 orders-1 orders-2 orders-3]"},
+		"Anew":        {"of a topic that was created anew nothing is left of before", []v1alpha1.SavedOffset{keptAt(0, "old", 7), keptAt(1, idOfLife(1), 7)}, "[orders-1]"},
+		"AnewOnly":    {"known, and nothing of it matters", []v1alpha1.SavedOffset{keptAt(0, "old", 7), keptAt(9, "old", 7)}, "[]"},
+		"Strayed":     {"it came to the new topic", []v1alpha1.SavedOffset{keptAt(0, "old", 7), keptAt(2, "old", 1)}, "[orders-2]"},
+		"AnewDeleted": {"no commit is what a new topic has anyway", []v1alpha1.SavedOffset{{Topic: "orders", Partition: 3, TopicID: "old"}}, "[]"},
+		"Gone":        {"a partition that is not there any more matters to nobody", []v1alpha1.SavedOffset{keptAt(9, "", 7), keptAt(2, "", 7)}, "[orders-2]"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			got := Unfinished(tc.writes, survey(part(1, 0, 9), part(1, 0, 9), part(1, 0, 9)))
+			got := Unfinished(tc.writes, survey(part(1, 0, 9), part(1, 0, 9), part(1, 0, 9), part(none, 0, 9)))
 			if fmt.Sprint(got) != tc.want {
 				t.Errorf("%s: %v, want %s", tc.reason, got, tc.want)
 			}

@@ -147,14 +147,26 @@ func statusName(o client.Object) string {
 		}
 		return name
 	case *v1alpha1.KafkaConsumerGroup:
+		if o.DeletionTimestamp != nil {
+			return fmt.Sprintf("status group, deleting, reset unfinished %t, offsets deleted %t", o.Status.UnfinishedReset != nil,
+				conditionOf(o.Status, v1alpha1.ConditionReconciling).Reason == v1alpha1.ReasonOffsetsDeleted)
+		}
 		active := o.Status.ActiveReset
 		ended := len(o.Status.Resets) > 0 && o.Status.Resets[0].Name == "kor"
 		if active == nil && !ended {
-			return "" // numbers, at any time
+			return keptName(o.Status) // or numbers, at any time
 		}
 		return fmt.Sprintf("status group, reset %t, stopped %t, ended %t", active != nil, active != nil && active.Stopped, ended)
 	}
 	return "status " + nameOf(o)
+}
+
+// keptName names a status of a group without resets by what it keeps, "" for nothing.
+func keptName(s v1alpha1.KafkaConsumerGroupStatus) string {
+	if s.KeptOffsets == nil {
+		return ""
+	}
+	return fmt.Sprintf("status group, %d kept in %d ConfigMaps, told %t", s.KeptOffsets.Offsets.Count, len(s.KeptOffsets.Offsets.ConfigMaps), s.RestoredOffsets != nil)
 }
 
 // offsets wraps the manager's way to Kafka.

@@ -27,18 +27,31 @@ func (e endedOffsets) DeleteGroup(ctx context.Context, c kafkaadmin.Connection, 
 // writes, and another one goes on: the consumer group goes, and then the object.
 func TestOffsetsKills(t *testing.T) {
 	t.Parallel()
+	killWherever(t, deletedUnder, "1 finalizers", "workers false", "status group, deleting", "delete group", "0 finalizers")
+}
+
+// TestOffsetsKillsUnderAReset: the same where a reset has committed, and ends with the
+// consumer group.
+func TestOffsetsKillsUnderAReset(t *testing.T) {
+	t.Parallel()
+	killWherever(t, deletedUnderAReset, "reset unfinished true, offsets deleted false", "delete group", "offsets deleted true", "status reset Failed", "0 finalizers")
+}
+
+// killWherever kills right before and right after each write of what is done, which has these.
+func killWherever(t *testing.T, do func(*testing.T, *executioner), words ...string) {
+	t.Helper()
 	x := newExecutioner("", false)
-	deletedUnder(t, x)
+	do(t, x)
 	names := x.writes()
-	if all := strings.Join(names, "; "); mentions(all, "1 finalizers", "workers false", "delete group", "0 finalizers") != nil {
-		t.Fatalf("the writes are %q", names)
+	if lacks := mentions(strings.Join(names, "; "), words...); lacks != nil {
+		t.Fatal(lacks)
 	}
 	for _, name := range names {
 		for _, after := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, after %t", name, after), func(t *testing.T) {
 				t.Parallel()
 				x := newExecutioner(name, after)
-				deletedUnder(t, x)
+				do(t, x)
 				select {
 				case <-x.killed:
 				default:
@@ -54,21 +67,7 @@ func deletedUnder(t *testing.T, x *executioner) {
 	t.Helper()
 	x.begun = true
 	ns, b := namespace(t), startBroker(t, map[string]int32{"orders": 3}, kfake.ClusterID("one"))
-	stop := startManager(t, managerOptions{wrap: x.client, offsets: func(o controllers.Offsets) controllers.Offsets { return endedOffsets{o, x} }}, ns)
-	killed := x.killed
-	followed := func(check func() error) {
-		t.Helper()
-		eventually(t, func() error {
-			select {
-			case <-killed:
-				killed = nil
-				stop()
-				startManager(t, managerOptions{}, ns)
-			default:
-			}
-			return check()
-		})
-	}
+	followed := x.follow(t, ns)
 	b.produce(t, "orders", 10)
 	g := group(ns, "killed", b.address(), drainable, deleting, oneWorker)
 	create(t, g)
@@ -88,6 +87,59 @@ func deletedUnder(t *testing.T, x *executioner) {
 			return fmt.Errorf("still there: %q, %q", now.Finalizers, eventNotes(t, g))
 		}
 		return nil
+	})
+	if n := b.commits(t, "killed"); n > 0 {
+		t.Errorf("%d commits are left; %q", n, eventNotes(t, g))
+	}
+}
+
+// follow starts a manager that may be killed, and returns a wait in which another one
+// follows it then.
+func (x *executioner) follow(t *testing.T, ns string) (followed func(check func() error)) {
+	t.Helper()
+	stop := startManager(t, managerOptions{wrap: x.client, offsets: func(o controllers.Offsets) controllers.Offsets { return endedOffsets{o, x} }}, ns)
+	killed := x.killed
+	return func(check func() error) {
+		t.Helper()
+		eventually(t, func() error {
+			select {
+			case <-killed:
+				killed = nil
+				stop()
+				startManager(t, managerOptions{}, ns)
+			default:
+			}
+			return check()
+		})
+	}
+}
+
+// deletedUnderAReset has a group be deleted that a reset holds at zero, which has committed.
+func deletedUnderAReset(t *testing.T, x *executioner) {
+	t.Helper()
+	ns, b := namespace(t), startBroker(t, map[string]int32{"orders": 3}, kfake.ClusterID("one"))
+	stop := startManager(t, managerOptions{}, ns)
+	b.produce(t, "orders", 10)
+	g := group(ns, "killed", b.address(), drainable, deleting, oneWorker)
+	create(t, g)
+	workers := playCrew(t, g, b.ListenAddrs())
+	eventually(t, func() error { return workers.committedEverywhere(3, 10) })
+	r := reset(g, "kor", allTo(3)("orders", 3), automatic, func(r *v1alpha1.KafkaOffsetReset) { r.Spec.Resume = new(bool) })
+	create(t, r)
+	wantTrouble(t, r, v1alpha1.PhaseVerifying, v1alpha1.ConditionVerified, "False", v1alpha1.ReasonResumeHeld)
+	stop()
+	x.begun = true
+	followed := x.follow(t, ns)
+	remove(t, g)
+	followed(func() error {
+		if now, err := seen(g); err == nil {
+			return fmt.Errorf("still there: %q, %+v", now.Finalizers, now.Status.Conditions)
+		}
+		now, err := resetNow(r)
+		if err == nil && (now.Status.Phase != v1alpha1.PhaseFailed || now.Status.Outcome.Reason != v1alpha1.ReasonOffsetsDeleted || len(now.Finalizers) > 0) {
+			err = fmt.Errorf("%s: %s; held by %q", now.Status.Phase, now.Status.Message, now.Finalizers)
+		}
+		return err
 	})
 	if n := b.commits(t, "killed"); n > 0 {
 		t.Errorf("%d commits are left; %q", n, eventNotes(t, g))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
 )
@@ -70,6 +71,13 @@ func TestRollbackOfTheOthers(t *testing.T) {
 	r := reset(g, "kor", toEarliest(), automatic)
 	create(t, r)
 	wantPhase(t, r, v1alpha1.PhaseSucceeded)
+	b.rollBackTheOthers(t, g, r)
+}
+
+// rollBackTheOthers creates the topic parcels anew, is told what can be rolled back of
+// the reset, and rolls that back.
+func (b *broker) rollBackTheOthers(t *testing.T, g *v1alpha1.KafkaConsumerGroup, r *v1alpha1.KafkaOffsetReset) {
+	t.Helper()
 	if err := b.DeleteTopic("parcels"); err != nil {
 		t.Fatal(err)
 	}
@@ -88,6 +96,28 @@ func TestRollbackOfTheOthers(t *testing.T) {
 	create(t, part)
 	wantPhase(t, part, v1alpha1.PhaseSucceeded)
 	b.wantCommits(t, "orders", 7, "theirs")
+}
+
+// TestRollbackOfTheOthersOfAMixture: the same of a reset that went in the middle, and
+// left a mixture on both topics. On the new one nothing of it is left, and the group
+// has its workers again with the others alone.
+func TestRollbackOfTheOthersOfAMixture(t *testing.T) {
+	t.Parallel()
+	g, b := idle(t, "theirs")
+	r := reset(g, "kor", toEarliest(), automatic)
+	create(t, r)
+	done := wantPhase(t, r, v1alpha1.PhaseSucceeded)
+	remove(t, r.DeepCopy())
+	wantGone(t, r)
+	setStatus(t, g, func(s *v1alpha1.KafkaConsumerGroupStatus) { // as if it had been handed over before its last commit
+		s.UnfinishedReset = &v1alpha1.UnfinishedReset{
+			Name: "kor", UID: done.UID, Since: metav1.Now(), ClusterID: done.Status.Plan.ClusterID,
+			Snapshot: done.Status.Snapshot, Writes: &done.Status.Intent.Offsets,
+		}
+	})
+	wantCondition(t, g, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonOffsetResetUnfinished)
+	b.rollBackTheOthers(t, g, r)
+	wantCondition(t, g, v1alpha1.ConditionStalled, metav1.ConditionFalse, v1alpha1.ReasonNothingStalled)
 }
 
 // TestRollbackRestoresBytes: metadata that is no text comes back to the byte.

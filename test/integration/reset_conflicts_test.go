@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -87,6 +88,86 @@ func TestResetAmongAnnotations(t *testing.T) {
 		t.Errorf("%d notes: the test is not what it says", a.changes)
 	}
 	a.mu.Unlock()
+}
+
+// meddler changes an annotation of a group right before every other write of its status
+// that is guarded by a resourceVersion, and counts what the API server refuses.
+type meddler struct {
+	mu               sync.Mutex
+	guarded, refused int
+}
+
+func meddling(m *meddler) *rest.Config {
+	c := rest.CopyConfig(config)
+	c.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(r *http.Request) (*http.Response, error) {
+			parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
+			if len(parts) != 8 || parts[5] != "kafkaconsumergroups" || r.Method != http.MethodPatch {
+				return next.RoundTrip(r)
+			}
+			return m.pass(next, r, parts[4], parts[6])
+		})
+	})
+	return c
+}
+
+func (m *meddler) pass(next http.RoundTripper, r *http.Request, namespace, name string) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if bytes.Contains(body, []byte(`"resourceVersion"`)) {
+		if m.guarded++; m.guarded%2 == 1 {
+			g := &v1alpha1.KafkaConsumerGroup{}
+			g.Namespace, g.Name = namespace, name
+			note := fmt.Sprintf(`{"metadata":{"annotations":{"example.com/noted":"%d"}}}`, m.guarded)
+			if err := kube.Patch(context.Background(), g, client.RawPatch(types.MergePatchType, []byte(note))); err != nil {
+				return nil, err
+			}
+		}
+	}
+	response, err := next.RoundTrip(r)
+	if err == nil && response.StatusCode == http.StatusConflict {
+		m.refused++
+	}
+	return response, err
+}
+
+// TestResetAmongAnnotationsOfTheGroup: who has the group, and what is kept for it, is
+// written only over what it was decided on, by the API server's own count; and it is
+// written in the end whatever else is noted in the object.
+func TestResetAmongAnnotationsOfTheGroup(t *testing.T) {
+	t.Parallel()
+	ns, b, m := namespace(t), startBroker(t, map[string]int32{"orders": 4}), &meddler{}
+	startManager(t, managerOptions{api: meddling(m), commitLimit: 150}, ns)
+	b.produce(t, "orders", 10)
+	g := group(ns, "noted", b.address(), drainable, oneWorker)
+	create(t, g)
+	workers := playCrew(t, g, b.ListenAddrs())
+	eventually(t, func() error { return workers.committedEverywhere(4, 10) })
+	r := reset(g, "kor", allTo(3)("orders", 4), automatic)
+	create(t, r)
+	wantPhase(t, r, v1alpha1.PhaseSucceeded)
+	eventually(t, func() error { return workers.committedEverywhere(4, 10) })
+	if starts := workers.startsSoFar(); offsetsAre(starts[len(starts)-1], 3, -1) != nil {
+		t.Errorf("workers began at %v", starts[len(starts)-1])
+	}
+	change(t, g, toZero)
+	wantKept(t, g, 4)
+	wantStatus(t, g, func(s v1alpha1.KafkaConsumerGroupStatus) error {
+		if s.ActiveReset != nil || len(s.Resets) != 1 || s.Resets[0].Outcome != v1alpha1.PhaseSucceeded {
+			return fmt.Errorf("active %+v, resets %+v", s.ActiveReset, s.Resets)
+		}
+		return nil
+	})
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.refused < 5 { // given, stopped, writing, given back, kept
+		t.Errorf("%d of %d guarded writes were refused: the test is not what it says", m.refused, m.guarded)
+	}
 }
 
 // TestResetSomethingElseNotFound: that something else than the reset is not found is a

@@ -127,12 +127,41 @@ func TestResetFaultAppliedAgain(t *testing.T) {
 	remove(t, r.DeepCopy())
 	wantGone(t, r)
 	create(t, r.DeepCopy())
-	s.wantOld(t, r, v1alpha1.PhaseAlreadyRun, v1alpha1.ReasonAlreadyRun, "has run before (Succeeded", "give it another name")
+	s.wantOld(t, r, v1alpha1.PhaseAlreadyRun, v1alpha1.ReasonAlreadyRun, "of this name and spec has run (", "give it another name")
 	remove(t, r.DeepCopy())
 	wantGone(t, r)
 	other := s.toThree("kor", automatic, func(r *v1alpha1.KafkaOffsetReset) { r.Spec.MaxDrift = new(int64(99)) })
 	create(t, other)
 	s.wantMoved(t, other)
+}
+
+// TestResetFaultAppliedAgainToANewGroup: a tool creates the group anew, which lost what
+// it remembered, and later the reset. What the old one left tells that it has run.
+func TestResetFaultAppliedAgainToANewGroup(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	r := s.toThree("kor", automatic)
+	create(t, r.DeepCopy())
+	s.wantMoved(t, r)
+	remove(t, s.g.DeepCopy())
+	wantGone(t, s.g.DeepCopy())
+	d, err := deployment(s.g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	remove(t, d) // as the garbage collector does
+	g := group(s.ns, "moved", s.b.address(), drainable, oneWorker)
+	create(t, g)
+	wantStatus(t, g, func(s v1alpha1.KafkaConsumerGroupStatus) error {
+		if len(s.Resets) != 1 || s.Resets[0].Name != "kor" || !s.Resets[0].Committed || s.Resets[0].Outcome != v1alpha1.PhaseSucceeded {
+			return fmt.Errorf("it remembers %+v", s.Resets)
+		}
+		return nil
+	})
+	remove(t, r.DeepCopy())
+	wantGone(t, r)
+	create(t, r.DeepCopy())
+	wantPhase(t, r, v1alpha1.PhaseAlreadyRun)
 }
 
 // TestResetFaultTTL: resets are removed when their time is over, but for the newest

@@ -26,10 +26,15 @@ func TestResetFaultDeleted(t *testing.T) {
 		create(t, r)
 		stop.do(t, func() { remove(t, r.DeepCopy()) })
 		wantGone(t, r)
+		ended, words := "Succeeded", "4 partitions were moved"
 		want, again := int64(3), "[3 4 5 6 7 8 9]"
 		switch point {
 		case "before survey", "in Approved", "in Draining", "in Rechecking", "in Committing": // nothing is begun
 			want, again = 10, "[]"
+			ended, words = "Cancelled", "deleted before anything was committed"
+		}
+		if point != "before survey" && point != "in Approved" { // where nothing holds it yet
+			wantLastEvent(t, r, ended, words)
 		}
 		wantStatus(t, s.g, func(s v1alpha1.KafkaConsumerGroupStatus) error {
 			if s.ActiveReset != nil {
