@@ -77,6 +77,7 @@ func workerCommand() *cobra.Command {
 	c.Flags().StringVar(&config.ClientID, "name", config.ClientID, "what the worker calls itself; default: the host's name")
 	c.Flags().DurationVar(&config.SessionTimeout, "session-timeout", cmp.Or(config.SessionTimeout, worker.DefaultSessionTimeout), "how long the group keeps a worker that has gone silent")
 	c.Flags().StringVar(&config.DedupNamespace, "dedup-namespace", cmp.Or(config.DedupNamespace, "im-archive"), "where the ids of stored messages are; with another one all that comes is stored again")
+	c.Flags().StringVar(&config.ListenAddress, "listen", config.ListenAddress, "host:port of /healthz, /readyz, /metrics and /producer; default: none")
 	c.Flags().StringVar(&dsn, "dsn", "", "the database, as user:password@tcp(host:port)/name")
 	return c
 }

@@ -3,25 +3,28 @@ package gateway
 
 import (
 	"context"
+	"net/http"
 
+	"github.com/lagrange-operator/lagrange/api/workerconfig"
 	"github.com/lagrange-operator/lagrange/examples/im/chat"
 	"github.com/lagrange-operator/lagrange/worker"
 )
 
 // Gateway delivers messages to a topic.
 type Gateway struct {
+	config   worker.Config
 	producer *worker.Producer
 	topic    string
 }
 
-// New connects. The producer's defaults are those that lose nothing: acks=all
-// and idempotence.
+// New connects. With a configuration of worker.Load the producer does what the
+// KafkaProducerPolicy says. Without one its defaults lose nothing either.
 func New(config worker.Config, topic string) (*Gateway, error) {
 	producer, err := worker.NewProducer(config)
 	if err != nil {
 		return nil, err
 	}
-	return &Gateway{producer: producer, topic: topic}, nil
+	return &Gateway{config: config, producer: producer, topic: topic}, nil
 }
 
 // Deliver returns nil once all in-sync replicas have the message. With an error
@@ -40,6 +43,13 @@ func (g *Gateway) Deliver(ctx context.Context, m chat.Message) error {
 		Headers: []worker.Header{{Key: []byte(chat.IDHeader), Value: []byte(m.ID)}},
 	})
 	return err
+}
+
+// Handler answers the operator, which asks what policy is in force.
+func (g *Gateway) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+workerconfig.ReportPath, g.config.ServeProducerReport)
+	return mux
 }
 
 // Close waits for what is on its way.

@@ -32,6 +32,7 @@ type crew struct {
 
 type member struct {
 	name string
+	port *process.Port
 	*process.Process
 }
 
@@ -51,15 +52,26 @@ func (r *round) newCrew(dsn string) (*crew, error) {
 func (c *crew) fill(count int) error {
 	for len(c.members) < count {
 		c.hired++
-		name := fmt.Sprintf("worker-%d", c.hired)
-		command := exec.Command(c.program, append(c.arguments, "--name", name)...)
-		started, err := process.Start(command, process.Options{Log: filepath.Join(c.folder, name+".log")})
+		hired, err := c.hire(fmt.Sprintf("worker-%d", c.hired))
 		if err != nil {
-			return fmt.Errorf("start %s: %w", name, err)
+			return err
 		}
-		c.members = append(c.members, &member{name: name, Process: started})
+		c.members = append(c.members, hired)
 	}
 	return nil
+}
+
+func (c *crew) hire(name string) (*member, error) {
+	port, err := process.Reserve("127.0.0.1")
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	command := exec.Command(c.program, append(c.arguments, "--name", name, "--listen", port.Address)...)
+	started, err := process.Start(command, process.Options{Log: filepath.Join(c.folder, name+".log")})
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, errors.Join(err, port.Close()))
+	}
+	return &member{name: name, port: port, Process: started}, nil
 }
 
 // failure is that of a worker that has ended by itself.
@@ -77,7 +89,7 @@ func (c *crew) dismiss(ctx context.Context, m *member, signal syscall.Signal) er
 	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
 	defer cancel()
 	c.members = slices.DeleteFunc(c.members, func(other *member) bool { return other == m })
-	if err := m.Stop(ctx, signal); err != nil {
+	if err := errors.Join(m.Stop(ctx, signal), m.port.Close()); err != nil {
 		return fmt.Errorf("stop %s: %w", m.name, err)
 	}
 	return nil

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"time"
 
+	"github.com/lagrange-operator/lagrange/api/workerconfig"
 	"github.com/lagrange-operator/lagrange/examples/im/gateway"
 	"github.com/lagrange-operator/lagrange/hack/sqldb"
 	"github.com/lagrange-operator/lagrange/worker"
@@ -26,7 +28,9 @@ type round struct {
 	Options
 	servers *servers
 	crew    *crew
-	folder  string
+	// policy is what every program has to report.
+	policy workerconfig.ProducerReport
+	folder string
 	// name is that of the topic and the group.
 	name   string
 	number int
@@ -76,11 +80,12 @@ func (r *round) exchange(ctx context.Context) (*ledger, error) {
 		return nil, fmt.Errorf("keep the gateway's log: %w", err)
 	}
 	defer func() { _ = log.Close() }() // nothing depends on it
-	gateway, err := gateway.New(worker.Config{
-		BootstrapServers: r.servers.kafka.BootstrapServers(), Logger: slog.New(slog.NewTextHandler(log, nil)),
-	}, r.name)
+	gateway, err := r.openGateway(log)
 	if err != nil {
 		return nil, err
+	}
+	if err := r.inForce(ctx, gateway); err != nil {
+		return nil, errors.Join(err, gateway.Close(ctx))
 	}
 	ledger, sent := newLedger(), make(chan struct{})
 	ctx, cancel := context.WithCancel(ctx)
@@ -95,6 +100,16 @@ func (r *round) exchange(ctx context.Context) (*ledger, error) {
 	}
 	<-sent
 	return ledger, errors.Join(err, ctx.Err(), gateway.Close(ctx))
+}
+
+// openGateway makes it of what Lagrange has left for this program.
+func (r *round) openGateway(log io.Writer) (*gateway.Gateway, error) {
+	config, err := worker.Load()
+	if err != nil {
+		return nil, err
+	}
+	config.BootstrapServers, config.Logger = r.servers.kafka.BootstrapServers(), slog.New(slog.NewTextHandler(log, nil))
+	return gateway.New(config, r.name)
 }
 
 // handled returns once the group has committed all that is in the topic.

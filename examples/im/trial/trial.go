@@ -3,7 +3,8 @@
 //
 // A round, after MariaDB and three Kafka brokers have been started once:
 //
-//	workers started -> messages sent, one after another in each conversation
+//	producer policy handed out, workers started, all report that it is in force
+//	                -> messages sent, one after another in each conversation
 //	                   meanwhile workers killed, paused, rebalanced, brokers restarted
 //	                -> everything handled -> offsets rewound, everything handled again
 //	                -> workers stopped -> what was acknowledged compared with what is stored
@@ -17,6 +18,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"time"
+
+	"github.com/lagrange-operator/lagrange/api/workerconfig"
 )
 
 // Options say how much is tried.
@@ -51,9 +54,14 @@ func Run(ctx context.Context, options Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, servers.close()) }()
+	policy, withdraw, err := handOut(options.Out)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, withdraw()) }()
 	bad := 0
 	for number := 1; number <= options.Rounds; number++ {
-		verdict, err := options.round(ctx, servers, number)
+		verdict, err := options.round(ctx, servers, policy, number)
 		if err != nil {
 			return fmt.Errorf("round %d: %w", number, err)
 		}
@@ -76,13 +84,13 @@ func (o Options) problem() error {
 }
 
 // round is one trial on fresh topics and tables. Logs are kept only if it fails.
-func (o Options) round(ctx context.Context, servers *servers, number int) (verdict verdict, err error) {
+func (o Options) round(ctx context.Context, servers *servers, policy workerconfig.ProducerReport, number int) (verdict verdict, err error) {
 	folder, err := os.MkdirTemp("", "lagrange-im-")
 	if err != nil {
 		return verdict, fmt.Errorf("make a folder for logs: %w", err)
 	}
 	r := &round{
-		Options: o, servers: servers, folder: folder, began: time.Now(),
+		Options: o, servers: servers, policy: policy, folder: folder, began: time.Now(),
 		number: number, name: fmt.Sprintf("im-%d", number),
 	}
 	if verdict, err = r.run(ctx); err != nil || !verdict.good() {
