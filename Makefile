@@ -82,7 +82,7 @@ example-im: ## instant messages through Kafka into MariaDB while workers and bro
 	@go run ./examples/im --messages=$(or $(MESSAGES),100000) --rounds=$(or $(ROUNDS),1)
 
 ## Figures
-.PHONY: bench-reconcile bench-lag bench-worker bench-reset
+.PHONY: bench-reconcile bench-lag bench-worker bench-reset bench-policy
 bench-lag: ## cost of a poll cycle over GROUPS=3000 TOPICS=600 PARTITIONS=16 BROKERS=3 RTT=2ms METADATA=60; JSON on the last line
 	@go run ./hack/bench lag --groups=$(or $(GROUPS),3000) --topics=$(or $(TOPICS),600) --partitions=$(or $(PARTITIONS),16) \
 		--brokers=$(or $(BROKERS),3) --rtt=$(or $(RTT),2ms) --metadata=$(or $(METADATA),60)
@@ -92,6 +92,13 @@ bench-worker: ## cost of a message in the worker beside a bare sarama loop and a
 	@go run ./hack/bench worker --rounds=$(or $(ROUNDS),7) $(if $(KAFKA),--kafka=$(KAFKA))
 bench-reset: ## what resets of 1,000 and 10,000 partitions take on Apache Kafka, median of ROUNDS=5, and the kill table on kfake and Apache Kafka; JSON on the last line
 	@go run ./hack/bench reset --rounds=$(or $(ROUNDS),5)
+bench-policy: ## cost of POLICIES=500 producer policies over TOPICS=2000 topics while nothing changes, in CYCLES=5 of a minute; JSON on the last line
+	@go run ./hack/bench policy --policies=$(or $(POLICIES),500) --topics=$(or $(TOPICS),2000) --cycles=$(or $(CYCLES),5)
+
+## Evidence
+.PHONY: evidence
+evidence: ## show on Apache Kafka that the producer rules are true, and write docs/producer-policy-evidence.md: ONLY=P2,P6 ROUNDS=10 (Java 17, Maven)
+	@go run ./hack/evidence -rounds=$(or $(ROUNDS),10) $(if $(ONLY),-only=$(ONLY),-into=docs/producer-policy-evidence.md)
 
 $(TOOL)/controller-gen: hack/tools/go.mod
 	@echo "building controller-gen (about a minute the first time)"
