@@ -41,7 +41,7 @@ func command() *cobra.Command {
 	c.Flags().IntVar(&o.objects, "objects", 500, "how many KafkaConsumerGroups")
 	c.Flags().IntVar(&o.partitions, "partitions", 4, "partitions of each group's topic")
 	c.Flags().DurationVar(&o.phase, "phase", 2*time.Minute, "how long each of the two phases is measured")
-	root.AddCommand(c, lagCommand(), lagBrokerCommand(), workerCommand(), workerRunCommand(), resetCommand())
+	root.AddCommand(c, lagCommand(), lagBrokerCommand(), workerCommand(), workerRunCommand(), resetCommand(), policyCommand())
 	return root
 }
 
