@@ -212,16 +212,7 @@ func policyWarnings(seen groupSnapshot) []string {
 
 // namingPolicy are the groups that name a policy.
 func (r *KafkaConsumerGroupReconciler) namingPolicy(ctx context.Context, o client.Object) []reconcile.Request {
-	var groups v1alpha1.KafkaConsumerGroupList
-	err := r.List(ctx, &groups, client.InNamespace(o.GetNamespace()), client.MatchingFields{policyRefIndex: o.GetName()}, client.UnsafeDisableDeepCopy)
-	if err != nil {
-		return nil // the cache is closing; the periodic look finds it
-	}
-	requests := make([]reconcile.Request, 0, len(groups.Items))
-	for i := range groups.Items {
-		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&groups.Items[i])})
-	}
-	return requests
+	return requestsOf(ctx, r, &v1alpha1.KafkaConsumerGroupList{}, client.InNamespace(o.GetNamespace()), client.MatchingFields{policyRefIndex: o.GetName()})
 }
 
 // givesGroupsOtherwise: what the policy has in force, or what is said of it, is

@@ -146,16 +146,7 @@ func (r *KafkaProducerPolicyReconciler) SetupWithManager(ctx context.Context, mg
 
 // referring are the policies that refer to a KafkaConnection.
 func (r *KafkaProducerPolicyReconciler) referring(ctx context.Context, o client.Object) []reconcile.Request {
-	var policies v1alpha1.KafkaProducerPolicyList
-	err := r.List(ctx, &policies, client.InNamespace(o.GetNamespace()), client.MatchingFields{connectionRefIndex: o.GetName()}, client.UnsafeDisableDeepCopy)
-	if err != nil {
-		return nil // the cache is closing; the periodic look finds it
-	}
-	requests := make([]reconcile.Request, 0, len(policies.Items))
-	for i := range policies.Items {
-		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&policies.Items[i])})
-	}
-	return requests
+	return requestsOf(ctx, r, &v1alpha1.KafkaProducerPolicyList{}, client.InNamespace(o.GetNamespace()), client.MatchingFields{connectionRefIndex: o.GetName()})
 }
 
 // inForceChanges: what is delivered is what the status says, once it says so.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -95,14 +97,22 @@ func (r *KafkaConsumerGroupReconciler) rivals(ctx context.Context, o client.Obje
 
 // referring are the groups that refer to a KafkaConnection.
 func (r *KafkaConsumerGroupReconciler) referring(ctx context.Context, o client.Object) []reconcile.Request {
-	var groups v1alpha1.KafkaConsumerGroupList
-	err := r.List(ctx, &groups, client.InNamespace(o.GetNamespace()), client.MatchingFields{connectionRefIndex: o.GetName()}, client.UnsafeDisableDeepCopy)
-	if err != nil {
-		return nil // the cache is closing; the periodic look finds it
+	return requestsOf(ctx, r, &v1alpha1.KafkaConsumerGroupList{}, client.InNamespace(o.GetNamespace()), client.MatchingFields{connectionRefIndex: o.GetName()})
+}
+
+// requestsOf ask for a look at each object of a list. One that can't be read is of
+// a cache that is closing; the periodic look finds its objects otherwise.
+func requestsOf(ctx context.Context, reader client.Reader, list client.ObjectList, which ...client.ListOption) []reconcile.Request {
+	var requests []reconcile.Request
+	err := reader.List(ctx, list, append(which, client.UnsafeDisableDeepCopy)...)
+	if err == nil {
+		err = meta.EachListItem(list, func(o runtime.Object) error {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(o.(client.Object))})
+			return nil
+		})
 	}
-	requests := make([]reconcile.Request, 0, len(groups.Items))
-	for i := range groups.Items {
-		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&groups.Items[i])})
+	if err != nil {
+		return nil
 	}
 	return requests
 }
