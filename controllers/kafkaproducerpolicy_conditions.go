@@ -25,7 +25,7 @@ func setPolicyConditions(
 	} else {
 		meta.RemoveStatusCondition(&s.Conditions, v1alpha1.ConditionConnectionResolved)
 	}
-	accepted := acceptedVerdict(policy, s.Conditions, d)
+	accepted := acceptedVerdict(policy, d)
 	applied, any := appliedVerdict(s.Workloads, s.WorkloadSummary, done.notEnabled)
 	if done.unreadable != nil {
 		applied, any = verdict{no, v1alpha1.ReasonInvalidSelector, fmt.Sprintf("spec.selector can't be read, and selects no more workloads: %s", done.unreadable)}, true
@@ -61,14 +61,14 @@ func policyReachable(before []metav1.Condition, seen policySnapshot) verdict {
 
 // acceptedVerdict: what was decided for this generation stays while the topics
 // can't be looked at.
-func acceptedVerdict(policy *v1alpha1.KafkaProducerPolicy, before []metav1.Condition, d policyDecision) verdict {
-	last := meta.FindStatusCondition(before, v1alpha1.ConditionAccepted)
+func acceptedVerdict(policy *v1alpha1.KafkaProducerPolicy, d policyDecision) verdict {
+	last := decidedOf(policy)
 	switch {
 	case d.unchecked == nil && d.verdict.Accepted:
 		return verdict{yes, d.verdict.Reason, d.verdict.Message}
 	case d.unchecked == nil:
 		return verdict{no, d.verdict.Reason, d.verdict.Message}
-	case last != nil && last.Status != notSeen && last.ObservedGeneration == policy.Generation:
+	case last != nil:
 		return verdict{last.Status, last.Reason, last.Message}
 	case policy.Status.InForce != nil:
 		return verdict{notSeen, v1alpha1.ReasonNotChecked, fmt.Sprintf(

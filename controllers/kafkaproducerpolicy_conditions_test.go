@@ -135,13 +135,23 @@ func TestPolicyConditionsGo(t *testing.T) {
 func TestUnchecked(t *testing.T) {
 	t.Parallel()
 	known, cut := heldConnection{known: true}, errors.New("cut off")
+	readBefore := policySnapshot{connection: known, surveyed: true, survey: kafka.ConfigSurvey{Whole: true, Err: cut}}
+	if got := readBefore.unchecked(false); got == nil || !strings.Contains(got.message, "cut off") {
+		t.Errorf("a spec of which nothing was decided is judged by what was read before: %+v", got)
+	}
 	cases := map[string]struct {
 		reason string
 		seen   policySnapshot
 		words  string // "" for checked
 	}{
-		"Whole":        {"all was read", policySnapshot{connection: known, surveyed: true, survey: kafka.ConfigSurvey{Whole: true}}, ""},
-		"WholeBefore":  {"it was read before", policySnapshot{connection: known, surveyed: true, survey: kafka.ConfigSurvey{Whole: true, Err: cut}}, ""},
+		"Whole":       {"all was read", policySnapshot{connection: known, surveyed: true, survey: kafka.ConfigSurvey{Whole: true}}, ""},
+		"WholeBefore": {"it was read before", readBefore, ""},
+		"Outdated": {"it was read where the spec does not lead any more", policySnapshot{
+			connection: heldConnection{known: true, outdated: true, problem: &problem{"x", "no KafkaConnection"}}, surveyed: true, survey: kafka.ConfigSurvey{Whole: true},
+		}, "no KafkaConnection"},
+		"Unresolved": {"the spec still leads there", policySnapshot{
+			connection: heldConnection{known: true, problem: &problem{"x", "no Secret"}}, surveyed: true, survey: kafka.ConfigSurvey{Whole: true},
+		}, ""},
 		"NeverReached": {"nothing is known", policySnapshot{connection: known, surveyed: true, survey: kafka.ConfigSurvey{Err: cut}}, "cut off"},
 		"Passing":      {"more may be known soon", policySnapshot{connection: known, surveyed: true, survey: kafka.ConfigSurvey{Passing: cut}}, "cut off"},
 		"NotYet":       {"nobody has looked", policySnapshot{connection: known}, "first look"},
@@ -152,7 +162,7 @@ func TestUnchecked(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := tc.seen.unchecked()
+			got := tc.seen.unchecked(true)
 			if (got == nil) != (tc.words == "") || (got != nil && !strings.Contains(got.message, tc.words)) {
 				t.Errorf("%s: %+v, want %q", tc.reason, got, tc.words)
 			}

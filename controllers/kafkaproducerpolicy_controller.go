@@ -66,6 +66,8 @@ type KafkaProducerPolicyReconciler struct {
 // policyMemory is what is kept of a policy between reconciles.
 type policyMemory struct {
 	connection heldConnection
+	// wrote is when the status was written last.
+	wrote time.Time
 }
 
 // Reconcile brings one policy's verdict, files and workloads up to date.
@@ -84,6 +86,9 @@ func (r *KafkaProducerPolicyReconciler) Reconcile(ctx context.Context, req ctrl.
 	}
 	decided := decidePolicy(policy, seen)
 	done, failed := r.deliver(ctx, policy)
+	if failed != nil && len(done.workloads) == 0 {
+		done.workloads = policy.Status.Workloads // they could not be listed
+	}
 	err = errors.Join(failed, r.report(ctx, policy, seen, decided, done))
 	if apierrors.IsConflict(err) {
 		return ctrl.Result{RequeueAfter: time.Second}, nil

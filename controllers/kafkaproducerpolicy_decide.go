@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
@@ -33,7 +35,7 @@ type policyDecision struct {
 
 // decidePolicy holds the policy against what was seen.
 func decidePolicy(policy *v1alpha1.KafkaProducerPolicy, seen policySnapshot) policyDecision {
-	d := policyDecision{settings: producerpolicy.Resolve(policy.Spec), unchecked: seen.unchecked()}
+	d := policyDecision{settings: producerpolicy.Resolve(policy.Spec), unchecked: seen.unchecked(decidedOf(policy) != nil)}
 	if d.unchecked != nil {
 		return d
 	}
@@ -49,6 +51,15 @@ func decidePolicy(policy *v1alpha1.KafkaProducerPolicy, seen policySnapshot) pol
 	}
 	d.topics, d.topicCount = topicsSeen(before, seen.survey.Topics)
 	return d
+}
+
+// decidedOf is what was decided of this generation, nil for nothing yet.
+func decidedOf(policy *v1alpha1.KafkaProducerPolicy) *metav1.Condition {
+	last := meta.FindStatusCondition(policy.Status.Conditions, v1alpha1.ConditionAccepted)
+	if last == nil || last.Status == notSeen || last.ObservedGeneration != policy.Generation {
+		return nil
+	}
+	return last
 }
 
 func factsOf(policy *v1alpha1.KafkaProducerPolicy, seen policySnapshot, before []v1alpha1.ProducerTopic) producerpolicy.Facts {
@@ -97,6 +108,7 @@ func topicsSeen(before []v1alpha1.ProducerTopic, now map[string]kafka.TopicConfi
 		was, is := known[name], now[name]
 		switch {
 		case was.Name != "" && (is.State != kafka.TopicExists || was.ID == idOf(is) || was.ID == "" || idOf(is) == ""):
+			was.ID = cmp.Or(was.ID, idOf(is))
 			topics = append(topics, was)
 		case is.State == kafka.TopicExists && is.Partitions.IsKnown:
 			topics = append(topics, v1alpha1.ProducerTopic{Name: name, ID: idOf(is), Partitions: is.Partitions.Value})

@@ -28,7 +28,7 @@ func TestTopicsSeen(t *testing.T) {
 	})
 	want := []v1alpha1.ProducerTopic{
 		{Name: "anew", ID: hex("09"), Partitions: 6}, {Name: "away", ID: hex("02"), Partitions: 3}, {Name: "first", ID: hex("06"), Partitions: 6},
-		{Name: "grown", ID: hex("04"), Partitions: 3}, {Name: "untold", Partitions: 3},
+		{Name: "grown", ID: hex("04"), Partitions: 3}, {Name: "untold", ID: hex("05"), Partitions: 3},
 	}
 	if diff := cmp.Diff(want, got); diff != "" || count != 6 {
 		t.Errorf("%d topics, -want +have:\n%s", count, diff)
@@ -52,7 +52,7 @@ func TestWorkloadsSeen(t *testing.T) {
 	if len(got) != maxWorkloads || summary != "101/105" {
 		t.Errorf("%d listed, %s", len(got), summary)
 	}
-	for i, state := range stateOrder {
+	for i, state := range stateOrder[:len(stateOrder)-1] { // there is no room for who did not ask
 		if got[i].State != state {
 			t.Errorf("place %d has %s, want %s", i, got[i].State, state)
 		}
@@ -90,6 +90,12 @@ func TestPolicyEvents(t *testing.T) {
 	if diff := cmp.Diff(want, have); diff != "" {
 		t.Errorf("-want +have:\n%s", diff)
 	}
+	hidden := v1alpha1.KafkaProducerPolicyStatus{InForce: after.InForce, Findings: []v1alpha1.ProducerFinding{
+		finding("a", v1alpha1.SeverityUnknown, ""), finding("c", v1alpha1.SeverityUnknown, ""), finding("d", v1alpha1.SeverityUnknown, ""),
+	}}
+	if again := policyEvents(after, hidden); len(again) != 0 {
+		t.Errorf("what can't be checked any more is told as kept: %+v", again)
+	}
 	milder := after
 	milder.Findings = []v1alpha1.ProducerFinding{finding("a", v1alpha1.SeverityWarning, ""), finding("c", v1alpha1.SeverityError, ""), finding("d", v1alpha1.SeverityError, "")}
 	if again := policyEvents(after, milder); len(again) != 0 {
@@ -102,5 +108,35 @@ func TestPolicyEvents(t *testing.T) {
 	after.InForce = inForce(3, "bb")
 	if again := policyEvents(before, v1alpha1.KafkaProducerPolicyStatus{InForce: after.InForce, Findings: before.Findings}); len(again) != 0 {
 		t.Errorf("the same files of another generation are told: %+v", again)
+	}
+}
+
+// TestCountsWait: what only counts pods is no news, a state and a verdict are.
+func TestCountsWait(t *testing.T) {
+	t.Parallel()
+	status := func(mods ...func(*v1alpha1.KafkaProducerPolicyStatus)) v1alpha1.KafkaProducerPolicyStatus {
+		c := checkedPolicy(inState(v1alpha1.WorkloadRolling), inState(v1alpha1.WorkloadApplied))
+		s := policyStatus(&c.policy, c.seen, c.decided, c.done)
+		for _, mod := range mods {
+			mod(&s)
+		}
+		return withoutCounts(s)
+	}
+	cases := map[string]struct {
+		mod  func(*v1alpha1.KafkaProducerPolicyStatus)
+		news bool
+	}{
+		"Pods": {func(s *v1alpha1.KafkaProducerPolicyStatus) {
+			s.Workloads[0].Applied, s.Workloads[0].Message = 7, "pod x"
+		}, false},
+		"Summary": {func(s *v1alpha1.KafkaProducerPolicyStatus) { s.WorkloadSummary = "2/3" }, false},
+		"State":   {func(s *v1alpha1.KafkaProducerPolicyStatus) { s.Workloads[0].State = v1alpha1.WorkloadDrifted }, true},
+		"Verdict": {func(s *v1alpha1.KafkaProducerPolicyStatus) { s.Conditions[1].Message = "another rule" }, true},
+		"InForce": {func(s *v1alpha1.KafkaProducerPolicyStatus) { s.InForce = &v1alpha1.ProducerInForce{} }, true},
+	}
+	for name, tc := range cases {
+		if news := !cmp.Equal(status(), status(tc.mod)); news != tc.news {
+			t.Errorf("%s is news: %t, want %t", name, news, tc.news)
+		}
 	}
 }

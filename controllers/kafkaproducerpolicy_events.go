@@ -29,7 +29,7 @@ func policyEvents(before, after v1alpha1.KafkaProducerPolicyStatus) []groupEvent
 	if fresh := rulesBeyond(after.Findings, before.Findings, asSevere); len(fresh) > 0 {
 		events = append(events, groupEvent{corev1.EventTypeWarning, "RulesBroken", "Check", "broken now: " + strings.Join(fresh, "; ")})
 	}
-	if mended := rulesBeyond(before.Findings, after.Findings, told); len(mended) > 0 {
+	if mended := rulesBeyond(before.Findings, after.Findings, doubted); len(mended) > 0 {
 		events = append(events, groupEvent{corev1.EventTypeNormal, "RulesKept", "CheckAgain", "no longer found: " + strings.Join(mended, "; ")})
 	}
 	for _, kind := range policyConditions {
@@ -52,6 +52,9 @@ func describeFiles(files []v1alpha1.ProducerFile) string {
 func told(_, f v1alpha1.ProducerFinding) bool {
 	return f.Severity == v1alpha1.SeverityError || f.Severity == v1alpha1.SeverityWarning
 }
+
+// doubted tells whether a rule is not kept, as far as is known.
+func doubted(_, is v1alpha1.ProducerFinding) bool { return is.Severity != v1alpha1.SeverityInfo }
 
 // asSevere tells whether what there was is no better than what there is.
 func asSevere(is, was v1alpha1.ProducerFinding) bool {

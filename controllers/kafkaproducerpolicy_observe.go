@@ -36,7 +36,7 @@ func (r *KafkaProducerPolicyReconciler) observe(ctx context.Context, policy *v1a
 		return policySnapshot{}, err
 	}
 	seen := policySnapshot{now: r.Clock.Now(), connection: *held}
-	if held.known {
+	if held.known && !held.outdated {
 		r.Surveys.Watch(key.String(), configSubscription(policy.Spec, held.connection))
 		seen.survey, seen.surveyed = r.Surveys.Latest(key.String())
 	}
@@ -71,10 +71,11 @@ func policyCluster(policy *v1alpha1.KafkaProducerPolicy, held heldConnection, an
 }
 
 // unchecked is why nothing can be said of the topics, nil when it can. What was
-// read before of the same topics stands in for what can't be read for now.
-func (s policySnapshot) unchecked() *blocked {
+// read before of the same topics stands in for what can't be read for now, but for
+// a spec that nothing was ever decided of: that waits for a reading of now.
+func (s policySnapshot) unchecked(decidedBefore bool) *blocked {
 	switch {
-	case !s.connection.known && s.connection.problem != nil:
+	case s.connection.problem != nil && (!s.connection.known || s.connection.outdated):
 		return &blocked{s.connection.problem.reason, s.connection.problem.message}
 	case s.cluster.changed != nil:
 		return s.cluster.changed
@@ -82,7 +83,7 @@ func (s policySnapshot) unchecked() *blocked {
 		return s.cluster.pending
 	case !s.surveyed:
 		return &blocked{v1alpha1.ReasonNotSampled, "the first look at the topics has not ended yet"}
-	case s.survey.Whole:
+	case s.survey.Whole && (s.survey.Err == nil || decidedBefore):
 		return nil
 	}
 	if err := errors.Join(s.survey.Err, s.survey.Passing); err != nil {

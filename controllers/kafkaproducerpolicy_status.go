@@ -16,14 +16,19 @@ import (
 const maxWorkloads = 100
 
 // report writes the status if it says something else than before, tells what
-// changed as events, and sets the gauges.
+// changed as events, and sets the gauges. What only counts pods waits for half a
+// minute since the last write: a roll of 100 pods is no 200 writes.
 func (r *KafkaProducerPolicyReconciler) report(
 	ctx context.Context, policy *v1alpha1.KafkaProducerPolicy, seen policySnapshot, d policyDecision, done delivered,
 ) error {
 	before, after := policy.Status, policyStatus(policy, seen, d, done)
 	setPolicyGauges(policy, after)
-	if equality.Semantic.DeepEqual(before, after) {
+	m := r.memories.of(client.ObjectKeyFromObject(policy), policy.UID)
+	switch {
+	case equality.Semantic.DeepEqual(before, after):
 		return nil
+	case seen.now.Sub(m.wrote) < refreshNumbers && equality.Semantic.DeepEqual(withoutCounts(before), withoutCounts(after)):
+		return nil // the next look writes it
 	}
 	next := policy.DeepCopy()
 	next.Status = after
@@ -31,11 +36,28 @@ func (r *KafkaProducerPolicyReconciler) report(
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("write the status of KafkaProducerPolicy %q: %w", client.ObjectKeyFromObject(policy), err)
 	}
+	m.wrote = seen.now
 	for _, e := range policyEvents(before, after) {
 		r.Recorder.Eventf(policy, nil, e.kind, e.reason, e.action, "%s", e.shortNote())
 		e.log(ctx)
 	}
 	return nil
+}
+
+// withoutCounts is what is written at once when it changes.
+func withoutCounts(s v1alpha1.KafkaProducerPolicyStatus) v1alpha1.KafkaProducerPolicyStatus {
+	s = *s.DeepCopy()
+	s.WorkloadSummary = ""
+	for i := range s.Workloads {
+		s.Workloads[i].Pods, s.Workloads[i].Applied, s.Workloads[i].Message = 0, 0, ""
+	}
+	for i := range s.Conditions {
+		switch s.Conditions[i].Type {
+		case v1alpha1.ConditionApplied, v1alpha1.ConditionReady, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled:
+			s.Conditions[i].Message = "" // what they say of the policy Accepted says too
+		}
+	}
+	return s
 }
 
 // policyStatus is the status after this look. What could not be checked stays as
@@ -59,10 +81,11 @@ func policyStatus(policy *v1alpha1.KafkaProducerPolicy, seen policySnapshot, d p
 	return after
 }
 
-// stateOrder are the states, the worst first.
+// stateOrder are the states, the worst first, and those that did not ask at the
+// end: they are the first that there is no room for.
 var stateOrder = []v1alpha1.ProducerWorkloadState{
 	v1alpha1.WorkloadConflict, v1alpha1.WorkloadDrifted, v1alpha1.WorkloadRolling, v1alpha1.WorkloadNotReporting,
-	v1alpha1.WorkloadNotAsked, v1alpha1.WorkloadApplied,
+	v1alpha1.WorkloadApplied, v1alpha1.WorkloadNotAsked,
 }
 
 // workloadsSeen are the workloads as a status has them, the worst first, and how
