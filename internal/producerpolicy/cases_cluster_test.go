@@ -159,6 +159,8 @@ var clusterCases = map[string][]ruleCase{
 		{"the same", good(otherPolicy("orders", v1alpha1.PartitionMurmur2)), nil},
 		{"of another topic", good(otherPolicy("payments", v1alpha1.PartitionCRC32)), nil},
 		{"another", good(otherPolicy("orders", v1alpha1.PartitionCRC32)), []string{"Error orders partitioner=murmur2 shop/legacy=crc32"}},
+		{"another tenant's denies nothing", good(func(f *Facts) { f.Policies["orders"] = []TopicPolicy{{"market/legacy", v1alpha1.PartitionCRC32}} }), []string{
+			"Warning orders partitioner=murmur2 market/legacy=crc32"}},
 		{"the program's choice", good(otherPolicy("orders", v1alpha1.PartitionManual)), []string{"Unknown orders partitioner=murmur2 shop/legacy=manual"}},
 		{"its own program's choice", good(partitioner(v1alpha1.PartitionManual), otherPolicy("orders", v1alpha1.PartitionCRC32)), []string{
 			"Unknown orders partitioner=manual shop/legacy=crc32"}},

@@ -3,6 +3,7 @@ package producerpolicy
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/lagrange-operator/lagrange/api/v1alpha1"
 	"github.com/lagrange-operator/lagrange/internal/kafka"
@@ -19,7 +20,8 @@ var keyRules = []Rule{
 	{
 		ID: "two-hashes", Pitfalls: []int{20}, Severity: v1alpha1.SeverityError,
 		Harm: "Two producers that hash differently put one key into two partitions: its messages have no order, and topics that are joined by " +
-			"partition don't match. The defaults differ: Java has murmur2, sarama fnv1a, librdkafka crc32.",
+			"partition don't match. The defaults differ: Java has murmur2, sarama fnv1a, librdkafka crc32. A policy of another namespace is a Warning: " +
+			"it denies nothing.",
 		Fix:   "set the same partitioner in all policies of the topic; keys that are already written stay where they are",
 		check: twoHashes,
 	},
@@ -86,7 +88,15 @@ func (v view) otherHash(other TopicPolicy) []Finding {
 	if slices.Contains([]v1alpha1.ProducerPartitioner{v.settings.Partitioner, other.Partitioner}, v1alpha1.PartitionManual) {
 		return found(v1alpha1.SeverityUnknown, fmt.Sprintf("whether the policy %s puts keys into the same partitions is up to a program", other.Name), values...)
 	}
-	return found(errorIf(lossless(v.settings)), fmt.Sprintf("the policy %s puts keys into other partitions", other.Name), values...)
+	return found(errorIf(lossless(v.settings) && v.sameNamespace(other)), fmt.Sprintf("the policy %s puts keys into other partitions", other.Name), values...)
+}
+
+// sameNamespace: what another tenant states is told, and never denies anything:
+// whoever may write a policy could else hold up those of all others.
+func (v view) sameNamespace(other TopicPolicy) bool {
+	mine, _, _ := strings.Cut(v.Name, "/")
+	theirs, _, _ := strings.Cut(other.Name, "/")
+	return mine == theirs
 }
 
 // hashNotOffered: without keys that have partitions it is only how evenly they spread.
