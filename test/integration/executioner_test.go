@@ -143,7 +143,7 @@ func statusName(o client.Object) string {
 			name += ", empty" // while not, it is written as often as pods and members go
 		}
 		if i := o.Status.Intent; i != nil {
-			name += fmt.Sprintf(", %d of %d begun, verified %t", i.Begun, i.Requests, i.VerifiedAt != nil)
+			name += fmt.Sprintf(", %s begun, verified %t", begun(*i), i.VerifiedAt != nil)
 		}
 		return name
 	case *v1alpha1.KafkaConsumerGroup:
@@ -159,6 +159,20 @@ func statusName(o client.Object) string {
 		return fmt.Sprintf("status group, reset %t, stopped %t, ended %t", active != nil, active != nil && active.Stopped, ended)
 	}
 	return "status " + nameOf(o)
+}
+
+// begun says how many requests have begun, in words that are the same in each run:
+// how many there are depends on what the workers had committed, which is up to time.
+func begun(i v1alpha1.ResetIntent) string {
+	switch i.Begun {
+	case 0:
+		return "none"
+	case i.Requests:
+		return "all"
+	case 1:
+		return "first"
+	}
+	return "later"
 }
 
 // keptName names a status of a group without resets by what it keeps, "" for nothing.

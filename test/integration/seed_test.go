@@ -90,8 +90,10 @@ func TestSeedsWhatWasAddedAtZero(t *testing.T) {
 	})
 	wantSeeds(t, b, "grown", "lagrange/partitions=2", 10, 10, 0, 0)
 	b.cycles(t, 10)
-	if s := count.surveys.Load(); s > 4 {
-		t.Errorf("%d surveys, want at most two to seed, and two to keep what is committed at zero", s)
+	// Two to seed, and two to keep what is committed at zero, or a few more where
+	// something could not be told yet: no survey each cycle.
+	if s := count.surveys.Load(); s > 8 {
+		t.Errorf("%d surveys in more than 20 cycles, want about four", s)
 	}
 	if now, err := deployment(g); err != nil || now.Generation != before.Generation {
 		t.Errorf("generation %d after %d, %v: consumer.seedOffsets is nothing to workers", now.Generation, before.Generation, err)
