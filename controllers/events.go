@@ -124,13 +124,16 @@ var abnormal = map[string]metav1.ConditionStatus{
 	v1alpha1.ConditionApplied:                metav1.ConditionFalse,
 }
 
+// passing are reasons of abnormal conditions that end by themselves, as planned.
+var passing = map[string]bool{v1alpha1.ReasonWorkloadsRolling: true, v1alpha1.ReasonPolicyHeld: true}
+
 // conditionEvent tells of a condition that changed. The first look at an object
 // is no event, unless it finds something wrong.
 func conditionEvent(before, after *metav1.Condition) (groupEvent, bool) {
 	if after == nil {
 		return groupEvent{}, false
 	}
-	bad := after.Status == abnormal[after.Type] || after.Reason == v1alpha1.ReasonNeverCommitted
+	bad := after.Status == abnormal[after.Type] && !passing[after.Reason] || after.Reason == v1alpha1.ReasonNeverCommitted
 	switch {
 	case after.Reason == v1alpha1.ReasonNotSampled,
 		before == nil && !bad,

@@ -100,7 +100,7 @@ func serverWords(err error, name string) string {
 		words = status.Status().Message
 	}
 	words = strings.TrimPrefix(words, fmt.Sprintf("Deployment.apps %q is invalid: ", name))
-	return words[:min(len(words), 600)]
+	return strings.ToValidUTF8(words[:min(len(words), 600)], "")
 }
 
 func (r *KafkaConsumerGroupReconciler) ensureConfigMap(ctx context.Context, configMap *corev1.ConfigMap, seen groupSnapshot) error {

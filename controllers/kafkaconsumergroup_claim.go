@@ -29,7 +29,7 @@ func (r *KafkaConsumerGroupReconciler) observeResets(ctx context.Context, group 
 	seen.resets = resetSeen{active: status.ActiveReset, catchUp: status.CatchUp, unfinished: status.UnfinishedReset}
 	seen.resets.pass = highestPass(status, *seen, list.Items...)
 	if len(status.Resets) == 0 {
-		seen.resets.ran = ranResets(group, list.Items)
+		seen.resets.ran = ranResets(group, seen.cluster.id, list.Items)
 	}
 	if active := status.ActiveReset; active != nil {
 		if seen.resets.holder, err = r.holderOf(ctx, group, *active, list.Items); err != nil {

@@ -49,7 +49,9 @@ func (r *KafkaConsumerGroupReconciler) setConditions(
 		set(v1alpha1.ConditionOffsetResetInProgress, v)
 	}
 	if seen.policy.ref != "" {
-		set(v1alpha1.ConditionProducerPolicyAccepted, policyVerdict(seen.policy, d))
+		if !done.overtaken() {
+			set(v1alpha1.ConditionProducerPolicyAccepted, policyVerdict(seen.policy, d, done))
+		}
 	} else {
 		meta.RemoveStatusCondition(&s.Conditions, v1alpha1.ConditionProducerPolicyAccepted)
 	}

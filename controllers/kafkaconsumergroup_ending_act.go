@@ -43,10 +43,13 @@ func (r *KafkaConsumerGroupReconciler) carryOut(ctx context.Context, seen ending
 	}
 }
 
-// stopWorkers applies the Deployment as always, with no workers.
+// stopWorkers applies the Deployment as always, with no workers, and with the
+// producer's settings that it has: another template would roll what is to stop.
 func (r *KafkaConsumerGroupReconciler) stopWorkers(ctx context.Context, seen endingSeen, e ending, m *memory) ended {
 	before := cmp.Or(seen.workers.deployment.Spec.Replicas, new(int32))
-	done := r.apply(ctx, seen.group, seen.workers, decision{scale: autoscale.Decision{Replicas: 0}}, m)
+	done := r.apply(ctx, seen.group, seen.workers, decision{
+		scale: autoscale.Decision{Replicas: 0}, producer: producerDecision{files: seen.workers.policy.given.files},
+	}, m)
 	switch {
 	case done.invalid != nil:
 		return ended{waits: "the workers can't be stopped: " + done.invalid.message, again: endAgain, trouble: "StopWorkers"}

@@ -50,6 +50,7 @@ func (r *KafkaConsumerGroupReconciler) observeEnding(ctx context.Context, group 
 	if err := r.liveWorkers(ctx, live, &seen.workers); err != nil {
 		return seen, err
 	}
+	seen.workers.policy.given = givenNow(seen.workers, m)
 	seen.workers.resets.pass = highestPass(live.Status, seen.workers)
 	if seen.other, seen.otherPending, err = r.otherOf(ctx, live, seen.workers); err != nil {
 		return seen, err

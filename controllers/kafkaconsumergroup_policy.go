@@ -35,13 +35,9 @@ type givenFiles struct {
 	known bool
 }
 
-// observePolicy reads the policy from the cache, and what was applied last: from
-// memory, and after a restart from the ConfigMap of the live Deployment.
+// observePolicy reads the policy from the cache, and what was applied last.
 func (r *KafkaConsumerGroupReconciler) observePolicy(ctx context.Context, group *v1alpha1.KafkaConsumerGroup, seen *groupSnapshot, m *memory) error {
-	seen.policy = policySeen{namespace: group.Namespace, given: m.given}
-	if !m.given.known && seen.deployment != nil && seen.owned != ownedByOthers {
-		seen.policy.given = givenBy(configMapOf(seen.deployment.Spec.Template), seen.configMaps)
-	}
+	seen.policy = policySeen{namespace: group.Namespace, given: givenNow(*seen, m)}
 	if group.Spec.ProducerPolicyRef == nil {
 		return nil
 	}
@@ -59,6 +55,15 @@ func (r *KafkaConsumerGroupReconciler) observePolicy(ctx context.Context, group 
 		seen.policy.policy = &policy
 	}
 	return nil
+}
+
+// givenNow are the files that were applied last: from memory, and after a restart
+// from the ConfigMap of the live Deployment.
+func givenNow(seen groupSnapshot, m *memory) givenFiles {
+	if m.given.known || seen.deployment == nil || seen.owned == ownedByOthers {
+		return m.given
+	}
+	return givenBy(configMapOf(seen.deployment.Spec.Template), seen.configMaps)
 }
 
 // givenBy are the files in one of the group's ConfigMaps.
@@ -125,8 +130,8 @@ func decideProducer(s policySeen, reset resetDecision) producerDecision {
 		return kept
 	case there && s.given.known && s.given.files.sameHashes(wanted):
 		// Another header is no reason to roll: it names the policy that the same
-		// settings came from first.
-		d.files = renderProducer(s.given.files.policy(), *s.policy.Status.InForce)
+		// settings came from first, and its durability.
+		d.files = renderProducer(s.given.files.policy(), *s.policy.Status.InForce).withHeadersOf(s.given.files)
 	}
 	if s.given.known && (reset.active != nil || reset.unfinished != nil || reset.stops != "") {
 		kept.held = !s.given.files.sameHashes(wanted)
@@ -136,8 +141,8 @@ func decideProducer(s policySeen, reset resetDecision) producerDecision {
 }
 
 // policyVerdict is the condition ProducerPolicyAccepted.
-func policyVerdict(s policySeen, d decision) verdict {
-	v := s.trouble()
+func policyVerdict(s policySeen, d decision, done applyResult) verdict {
+	v, trouble := s.trouble(), d.notApplied(done)
 	_, there := s.inForce()
 	switch {
 	case !there && s.given.known && len(s.given.files) > 0:
@@ -149,12 +154,34 @@ func policyVerdict(s policySeen, d decision) verdict {
 	case d.producer.held:
 		return verdict{no, v1alpha1.ReasonPolicyHeld, fmt.Sprintf(
 			"a KafkaOffsetReset has the group: its workers get what KafkaProducerPolicy %q has in force when that has ended", s.ref)}
+	case trouble != nil && v.status == yes:
+		v = verdict{no, trouble.reason, fmt.Sprintf("the workers are not given what KafkaProducerPolicy %q has in force yet: %s", s.ref, trouble.message)}
+		if d.blocked == nil && d.held != nil {
+			v.status = notSeen // it ends by itself
+		}
+	case trouble != nil:
+		v.message += "; the workers are not given what was in force before yet: " + trouble.message
 	case v.status == yes:
 		v.message = fmt.Sprintf("the workers are given what KafkaProducerPolicy %q has in force", s.ref)
 	default:
 		v.message += "; the workers have what was in force before"
 	}
 	return v
+}
+
+// notApplied is why what was decided is not in force, nil where it is.
+func (d decision) notApplied(done applyResult) *blocked {
+	switch {
+	case d.blocked != nil:
+		return d.blocked
+	case d.held != nil:
+		return d.held
+	case done.invalid != nil:
+		return done.invalid
+	case done.failed:
+		return &blocked{v1alpha1.ReasonApplyFailed, done.err.Error()}
+	}
+	return nil
 }
 
 // setProducerPolicy says what the workers were given.
@@ -166,12 +193,7 @@ func setProducerPolicy(s *v1alpha1.KafkaConsumerGroupStatus, d decision, done ap
 	if len(d.producer.files) == 0 {
 		return
 	}
-	s.ProducerPolicy = &v1alpha1.GroupProducerPolicy{Name: d.producer.policy}
-	for _, file := range d.producer.files {
-		s.ProducerPolicy.Files = append(s.ProducerPolicy.Files, v1alpha1.ProducerFile{
-			Client: file.Client, Name: file.Name, Hash: file.Hash,
-		})
-	}
+	s.ProducerPolicy = &v1alpha1.GroupProducerPolicy{Name: d.producer.policy, Files: d.producer.files.told()}
 }
 
 // producerEvents tell of other settings.

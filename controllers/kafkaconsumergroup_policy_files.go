@@ -34,6 +34,15 @@ func (s producerFileSet) data() map[string]string {
 	return data
 }
 
+// told is what a status says of them.
+func (s producerFileSet) told() []v1alpha1.ProducerFile {
+	files := make([]v1alpha1.ProducerFile, 0, len(s))
+	for _, file := range s {
+		files = append(files, v1alpha1.ProducerFile{Client: file.Client, Name: file.Name, Hash: file.Hash})
+	}
+	return files
+}
+
 // appendTo is what a ConfigMap is named by: without files it is the content alone.
 func (s producerFileSet) appendTo(content []byte) []byte {
 	all := bytes.NewBuffer(slices.Clone(content))
@@ -46,6 +55,23 @@ func (s producerFileSet) appendTo(content []byte) []byte {
 // sameHashes: the same clients read the same settings in both.
 func (s producerFileSet) sameHashes(other producerFileSet) bool {
 	return slices.EqualFunc(s, other, func(a, b producerpolicy.File) bool { return a.Name == b.Name && a.Hash == b.Hash })
+}
+
+// headerStart begins the first line of a file, which names the policy and, for
+// clients other than the Go runtime, its durability.
+const headerStart = "# Lagrange: KafkaProducerPolicy "
+
+// withHeadersOf has the first lines of files that have the same names. What follows
+// is not theirs: somebody may have edited it.
+func (s producerFileSet) withHeadersOf(others producerFileSet) producerFileSet {
+	for i, other := range others {
+		header, _, _ := strings.Cut(other.Content, "\n")
+		_, rest, _ := strings.Cut(s[i].Content, "\n")
+		if strings.HasPrefix(header, headerStart) {
+			s[i].Content = header + "\n" + rest
+		}
+	}
+	return s
 }
 
 // policy is the one that the headers name, as namespace/name; "" for none.
@@ -96,7 +122,7 @@ func headerOf(name, content string) (policy, hash string) {
 	}
 	for line := range strings.Lines(content) {
 		line = strings.TrimSuffix(line, "\n")
-		if text, is := strings.CutPrefix(line, "# Lagrange: KafkaProducerPolicy "); is {
+		if text, is := strings.CutPrefix(line, headerStart); is {
 			policy, _, _ = strings.Cut(text, ", ")
 		}
 		if text, is := strings.CutPrefix(line, "# hash "); is {

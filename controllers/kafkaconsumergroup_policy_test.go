@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -66,7 +67,7 @@ func TestFilesAreReadBack(t *testing.T) {
 
 // TestWhatWorkersAreGiven: what is in force, once, and never in a reset.
 func TestWhatWorkersAreGiven(t *testing.T) {
-	zstd, lz4 := settingsInForce("zstd"), settingsInForce("lz4")
+	zstd, lz4, all := settingsInForce("zstd"), settingsInForce("lz4"), settingsInForce("zstd", allClients...)
 	orders := policyWith("orders", zstd, yes, v1alpha1.ReasonNoErrors)
 	missing, nothing := policySeen{namespace: "shop", ref: "orders", given: given("other", lz4)}, givenFiles{known: true}
 	busy := resetDecision{active: &v1alpha1.ActiveReset{Name: "r"}, stops: "r"}
@@ -83,6 +84,8 @@ func TestWhatWorkersAreGiven(t *testing.T) {
 		"Named":        {"a group that had no policy", namedPolicy(orders, nothing), resetDecision{}, given("orders", zstd).files, "orders", false},
 		"Same":         {"nothing has changed", namedPolicy(orders, given("orders", zstd)), resetDecision{}, given("orders", zstd).files, "orders", false},
 		"SameOfOther":  {"another policy with the same settings is no reason to roll", namedPolicy(orders, given("other", zstd)), resetDecision{}, given("other", zstd).files, "orders", false},
+		"SameOfAll":    {"whatever the client", namedPolicy(policyWith("orders", all, yes, ""), given("other", loosely(all))), resetDecision{}, given("other", loosely(all)).files, "orders", false},
+		"TamperedAll":  {"and is without what somebody put into them", namedPolicy(policyWith("orders", all, yes, ""), tampered(given("other", loosely(all)))), resetDecision{}, given("other", loosely(all)).files, "orders", false},
 		"MoreClients":  {"a file more is", namedPolicy(policyWith("orders", settingsInForce("zstd", allClients...), yes, ""), given("orders", zstd)), resetDecision{}, renderProducer("shop/orders", *settingsInForce("zstd", allClients...)), "orders", false},
 		"Missing":      {"workers keep what they have, and whose it is", missing, resetDecision{}, given("other", lz4).files, "other", false},
 		"NoneInForce":  {"the same", namedPolicy(policyWith("orders", nil, no, v1alpha1.ReasonDeniedWithoutPredecessor), given("orders", lz4)), resetDecision{}, given("orders", lz4).files, "orders", false},
@@ -107,8 +110,20 @@ func TestWhatWorkersAreGiven(t *testing.T) {
 	}
 }
 
+// loosely is the same settings under another durability, which only the headers tell.
+func loosely(inForce *v1alpha1.ProducerInForce) *v1alpha1.ProducerInForce {
+	same := inForce.DeepCopy()
+	same.Settings.Durability = v1alpha1.AtLeastOnce
+	return same
+}
+
 func tampered(given givenFiles) givenFiles {
-	given.files[0].Content = strings.Replace(given.files[0].Content, "all", "none", 1)
+	for i := range given.files {
+		before := given.files[i].Content
+		if given.files[i].Content = strings.Replace(before, "zstd", "none", 1); given.files[i].Content == before {
+			panic("nothing to tamper with in " + before)
+		}
+	}
 	return given
 }
 
@@ -116,6 +131,8 @@ func tampered(given givenFiles) givenFiles {
 func TestPolicyVerdict(t *testing.T) {
 	zstd := settingsInForce("zstd")
 	old := given("orders", settingsInForce("lz4"))
+	accepted := namedPolicy(policyWith("orders", zstd, yes, v1alpha1.ReasonNoErrors), old)
+	denied := namedPolicy(policyWith("orders", zstd, no, v1alpha1.ReasonDenied), old)
 	cases := map[string]struct {
 		reason  string
 		seen    policySeen
@@ -123,20 +140,29 @@ func TestPolicyVerdict(t *testing.T) {
 		want    verdict
 		waits   bool
 		message string
+		// taken, waitsFor and done are why nothing is applied.
+		taken, waitsFor *blocked
+		done            applyResult
 	}{
-		"Accepted":    {"all is well", namedPolicy(policyWith("orders", zstd, yes, v1alpha1.ReasonNoErrors), old), resetDecision{}, verdict{status: yes, reason: v1alpha1.ReasonNoErrors}, false, "are given what"},
-		"Denied":      {"its newest generation is not in force", namedPolicy(policyWith("orders", zstd, no, v1alpha1.ReasonDenied), old), resetDecision{}, verdict{status: no, reason: v1alpha1.ReasonDenied}, false, "said so; the workers have what was in force before"},
-		"NotChecked":  {"nor known to be", namedPolicy(policyWith("orders", zstd, notSeen, v1alpha1.ReasonNotChecked), old), resetDecision{}, verdict{status: notSeen, reason: v1alpha1.ReasonNotChecked}, false, "in force before"},
-		"Missing":     {"workers run", policySeen{namespace: "shop", ref: "orders", given: old}, resetDecision{}, verdict{status: no, reason: v1alpha1.ReasonPolicyMissing}, false, "keep the settings"},
-		"NeverHad":    {"and had none", policySeen{namespace: "shop", ref: "orders", given: givenFiles{known: true}}, resetDecision{}, verdict{status: no, reason: v1alpha1.ReasonPolicyMissing}, false, "go on without"},
-		"MissingYet":  {"no worker runs", policySeen{namespace: "shop", ref: "orders"}, resetDecision{}, verdict{status: no, reason: v1alpha1.ReasonPolicyMissing}, true, "no worker is started"},
-		"NotLooked":   {"its controller has not seen it", namedPolicy(policyWith("orders", nil, "", ""), givenFiles{}), resetDecision{}, verdict{status: notSeen, reason: v1alpha1.ReasonNotChecked}, true, "not been looked at"},
-		"DeniedFirst": {"nothing was accepted ever", namedPolicy(policyWith("orders", nil, no, v1alpha1.ReasonDeniedWithoutPredecessor), givenFiles{}), resetDecision{}, verdict{status: no, reason: v1alpha1.ReasonDeniedWithoutPredecessor}, true, "said so; no worker"},
-		"Held":        {"by a reset", namedPolicy(policyWith("orders", zstd, yes, v1alpha1.ReasonNoErrors), old), resetDecision{stops: "r"}, verdict{status: no, reason: v1alpha1.ReasonPolicyHeld}, false, "when that has ended"},
+		"Accepted":    {reason: "all is well", seen: namedPolicy(policyWith("orders", zstd, yes, v1alpha1.ReasonNoErrors), old), want: verdict{status: yes, reason: v1alpha1.ReasonNoErrors}, message: "are given what"},
+		"Denied":      {reason: "its newest generation is not in force", seen: namedPolicy(policyWith("orders", zstd, no, v1alpha1.ReasonDenied), old), want: verdict{status: no, reason: v1alpha1.ReasonDenied}, message: "said so; the workers have what was in force before"},
+		"NotChecked":  {reason: "nor known to be", seen: namedPolicy(policyWith("orders", zstd, notSeen, v1alpha1.ReasonNotChecked), old), want: verdict{status: notSeen, reason: v1alpha1.ReasonNotChecked}, message: "in force before"},
+		"Missing":     {reason: "workers run", seen: policySeen{namespace: "shop", ref: "orders", given: old}, want: verdict{status: no, reason: v1alpha1.ReasonPolicyMissing}, message: "keep the settings"},
+		"NeverHad":    {reason: "and had none", seen: policySeen{namespace: "shop", ref: "orders", given: givenFiles{known: true}}, want: verdict{status: no, reason: v1alpha1.ReasonPolicyMissing}, message: "go on without"},
+		"MissingYet":  {reason: "no worker runs", seen: policySeen{namespace: "shop", ref: "orders"}, want: verdict{status: no, reason: v1alpha1.ReasonPolicyMissing}, waits: true, message: "no worker is started"},
+		"NotLooked":   {reason: "its controller has not seen it", seen: namedPolicy(policyWith("orders", nil, "", ""), givenFiles{}), want: verdict{status: notSeen, reason: v1alpha1.ReasonNotChecked}, waits: true, message: "not been looked at"},
+		"DeniedFirst": {reason: "nothing was accepted ever", seen: namedPolicy(policyWith("orders", nil, no, v1alpha1.ReasonDeniedWithoutPredecessor), givenFiles{}), want: verdict{status: no, reason: v1alpha1.ReasonDeniedWithoutPredecessor}, waits: true, message: "said so; no worker"},
+		"Held":        {reason: "by a reset", seen: namedPolicy(policyWith("orders", zstd, yes, v1alpha1.ReasonNoErrors), old), reset: resetDecision{stops: "r"}, want: verdict{status: no, reason: v1alpha1.ReasonPolicyHeld}, message: "when that has ended"},
+		"Taken":       {reason: "the Deployment is somebody's", seen: accepted, want: verdict{status: no, reason: v1alpha1.ReasonNameTaken}, message: "not given what", taken: &blocked{v1alpha1.ReasonNameTaken, "it is theirs"}},
+		"TakenDenied": {reason: "what the policy says comes first", seen: denied, want: verdict{status: no, reason: v1alpha1.ReasonDenied}, message: "said so; the workers are not given", taken: &blocked{v1alpha1.ReasonNameTaken, "it is theirs"}},
+		"Waits":       {reason: "it comes by itself", seen: accepted, want: verdict{status: notSeen, reason: v1alpha1.ReasonClusterNotSeen}, message: "yet: not seen", waitsFor: &blocked{v1alpha1.ReasonClusterNotSeen, "not seen"}},
+		"Invalid":     {reason: "the API server takes no such Deployment", seen: accepted, want: verdict{status: no, reason: v1alpha1.ReasonInvalidWorkload}, message: "yet: it is wrong", done: applyResult{invalid: &blocked{v1alpha1.ReasonInvalidWorkload, "it is wrong"}}},
+		"Failed":      {reason: "nor this one today", seen: accepted, want: verdict{status: no, reason: v1alpha1.ReasonApplyFailed}, message: "yet: no answer", done: applyResult{failed: true, err: errors.New("no answer")}},
+		"GoneAndDone": {reason: "what is kept is kept all the same", seen: policySeen{namespace: "shop", ref: "orders", given: old}, want: verdict{status: no, reason: v1alpha1.ReasonPolicyMissing}, message: "keep the settings", done: applyResult{failed: true, err: errors.New("no answer")}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			got := policyVerdict(tc.seen, decision{producer: decideProducer(tc.seen, tc.reset)})
+			got := policyVerdict(tc.seen, decision{blocked: tc.taken, held: tc.waitsFor, producer: decideProducer(tc.seen, tc.reset)}, tc.done)
 			if got.status != tc.want.status || got.reason != tc.want.reason || !strings.Contains(got.message, tc.message) {
 				t.Errorf("%s: %+v, want %s %s with %q", tc.reason, got, tc.want.status, tc.want.reason, tc.message)
 			}

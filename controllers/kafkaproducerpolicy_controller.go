@@ -86,14 +86,12 @@ func (r *KafkaProducerPolicyReconciler) Reconcile(ctx context.Context, req ctrl.
 	}
 	decided := decidePolicy(policy, seen)
 	done, failed := r.deliver(ctx, policy)
-	if failed != nil && len(done.workloads) == 0 {
-		done.workloads = policy.Status.Workloads // they could not be listed
-	}
-	err = errors.Join(failed, r.report(ctx, policy, seen, decided, done))
+	wait, err := r.report(ctx, policy, seen, decided, done)
+	err = errors.Join(failed, err)
 	if apierrors.IsConflict(err) {
 		return ctrl.Result{RequeueAfter: time.Second}, nil
 	}
-	return ctrl.Result{RequeueAfter: resync}, err
+	return ctrl.Result{RequeueAfter: wait}, err
 }
 
 // get reads the policy; found is false when it is gone or going.

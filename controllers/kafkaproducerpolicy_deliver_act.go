@@ -118,7 +118,7 @@ func refusalOr(err error, format string, args ...any) (refused string, passing e
 		return strings.Join(conflictsIn(status.Status()), "; "), nil
 	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsForbidden(err):
 		words := status.Status().Message
-		return "the API server refuses it: " + words[:min(len(words), 600)], nil
+		return "the API server refuses it: " + strings.ToValidUTF8(words[:min(len(words), 600)], ""), nil
 	}
 	return "", fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), err)
 }

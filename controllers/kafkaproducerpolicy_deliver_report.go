@@ -67,6 +67,9 @@ func (s *podSayings) take(pod *corev1.Pod, wants *delivery, reports podReports) 
 		return
 	}
 	s.ready++
+	if wants.reported == "" {
+		return // nobody reports what no client of the policy does
+	}
 	said, asked := reports.Of(pod, wants.container.name)
 	switch {
 	case !asked:

@@ -83,12 +83,16 @@ func previousOf(policy *v1alpha1.KafkaProducerPolicy, group string) *v1alpha1.Pr
 // being asked, so that neither a restart nor another worker is news.
 func judgeGroup(inForce *v1alpha1.ProducerInForce, policy string, run groupRun, last *v1alpha1.ProducerWorkload, reports podReports) v1alpha1.ProducerWorkload {
 	alive, ready, old := run.sorted()
+	var files producerFileSet
+	if inForce != nil {
+		files = renderProducer(policy, *inForce) // the hashes in it may be of another version of Lagrange
+	}
 	one := v1alpha1.ProducerWorkload{State: v1alpha1.WorkloadRolling, Pods: int32(len(alive))}
 	switch {
 	case inForce == nil:
 		one.State, one.Message = v1alpha1.WorkloadNotReporting, "the policy has no settings in force yet"
 		return one
-	case !isGiven(run.group.Status.ProducerPolicy, policy, inForce.Files):
+	case !isGiven(run.group.Status.ProducerPolicy, policy, files.told()):
 		one.Message = notGiven(run.group)
 		return one
 	case run.deployment == nil:
@@ -97,7 +101,7 @@ func judgeGroup(inForce *v1alpha1.ProducerInForce, policy string, run groupRun, 
 	}
 	rolls := deploymentRollout(run.deployment)
 	rolls.done = rolls.observed && !old && (len(alive) == 0 || len(ready) > 0)
-	wants := &delivery{container: containerSeen{name: workerconfig.ContainerName}, configMap: &corev1.ConfigMap{}, reported: reportedBy(inForce.Files)}
+	wants := &delivery{container: containerSeen{name: workerconfig.ContainerName}, configMap: &corev1.ConfigMap{}, reported: reportedBy(files.told())}
 	if wants.reported == "" {
 		ready = nil // nobody to ask
 	}

@@ -46,6 +46,15 @@ func running(inForce *v1alpha1.ProducerInForce, pods ...corev1.Pod) groupRun {
 	return groupRun{group: group, deployment: deployment, pods: pods}
 }
 
+// reworded is what a version left that worded each file otherwise.
+func reworded(inForce *v1alpha1.ProducerInForce) *v1alpha1.ProducerInForce {
+	before := inForce.DeepCopy()
+	for i := range before.Files {
+		before.Files[i].Hash = "0123456789abcdef"
+	}
+	return before
+}
+
 // TestStatesOfGroups: by what was given, which pods have it, and what they say.
 func TestStatesOfGroups(t *testing.T) {
 	zstd := settingsInForce("zstd", allClients...)
@@ -87,6 +96,7 @@ func TestStatesOfGroups(t *testing.T) {
 		"AskedFirst":   {"unless nothing was known", zstd, running(zstd, ready("a")), nil, nil, w{State: v1alpha1.WorkloadNotReporting, Pods: 1, Message: "not said yet"}},
 		"AskedRolling": {"a rollout comes first", zstd, running(zstd, ready("a"), workerOf("b", "old", corev1.ConditionTrue)), was, nil, w{State: v1alpha1.WorkloadRolling, Pods: 2, Message: replacing}},
 		"Unobserved":   {"nobody has looked at the template", zstd, change(running(zstd, ready("a")), func(r *groupRun) { r.deployment.Generation = 2 }), nil, saidBy{"a": inForce}, w{State: v1alpha1.WorkloadRolling, Pods: 1, Applied: 1, Message: replacing}},
+		"Reworded":     {"the hashes in force are those of another version", reworded(zstd), running(zstd, ready("a")), nil, saidBy{"a": inForce}, w{State: v1alpha1.WorkloadApplied, Pods: 1, Applied: 1}},
 		"NotGiven":     {"the group's controller comes to it", zstd, running(java, ready("a")), was, saidBy{"a": inForce}, w{State: v1alpha1.WorkloadRolling, Pods: 1, Message: "about to be given"}},
 		"OfOther":      {"it has another policy's", zstd, change(running(zstd), func(r *groupRun) { r.group.Status.ProducerPolicy.Name = "other" }), nil, nil, w{State: v1alpha1.WorkloadRolling, Message: "about to be given"}},
 		"Held":         {"a reset has the group", zstd, change(running(zstd), held), nil, nil, w{State: v1alpha1.WorkloadRolling, Message: "a reset has it"}},

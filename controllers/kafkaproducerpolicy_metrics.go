@@ -28,10 +28,12 @@ func setPolicyGauges(policy *v1alpha1.KafkaProducerPolicy, s v1alpha1.KafkaProdu
 	at := func(gauge *prometheus.GaugeVec, value int, labels ...string) {
 		gauge.WithLabelValues(append([]string{policy.Namespace, policy.Name}, labels...)...).Set(float64(value))
 	}
-	at(policyFindings, int(s.FindingCounts.Errors), string(v1alpha1.SeverityError))
-	at(policyFindings, int(s.FindingCounts.Unknown), string(v1alpha1.SeverityUnknown))
-	at(policyFindings, int(s.FindingCounts.Warnings), string(v1alpha1.SeverityWarning))
-	at(policyFindings, int(s.FindingCounts.Infos), string(v1alpha1.SeverityInfo))
+	if counts := s.FindingCounts; counts != nil {
+		at(policyFindings, int(counts.Errors), string(v1alpha1.SeverityError))
+		at(policyFindings, int(counts.Unknown), string(v1alpha1.SeverityUnknown))
+		at(policyFindings, int(counts.Warnings), string(v1alpha1.SeverityWarning))
+		at(policyFindings, int(counts.Infos), string(v1alpha1.SeverityInfo))
+	}
 	accepted := 0
 	if meta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionAccepted) {
 		accepted = 1

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -12,36 +13,40 @@ import (
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
 )
 
+// countsWait is how long counts of pods wait after a write.
+const countsWait = 5 * time.Second
+
 // maxWorkloads is how many workloads a status lists.
 const maxWorkloads = 100
 
 // report writes the status if it says something else than before, tells what
-// changed as events, and sets the gauges. What only counts pods waits for half a
-// minute since the last write: a roll of 100 pods is no 200 writes.
+// changed as events, and sets the gauges. What only counts pods waits for countsWait
+// since the last write: a roll of 100 pods is no 200 writes. wait is until the next
+// look without news.
 func (r *KafkaProducerPolicyReconciler) report(
 	ctx context.Context, policy *v1alpha1.KafkaProducerPolicy, seen policySnapshot, d policyDecision, done delivered,
-) error {
+) (wait time.Duration, err error) {
 	before, after := policy.Status, policyStatus(policy, seen, d, done)
 	setPolicyGauges(policy, after)
 	m := r.memories.of(client.ObjectKeyFromObject(policy), policy.UID)
 	switch {
 	case equality.Semantic.DeepEqual(before, after):
-		return nil
-	case seen.now.Sub(m.wrote) < refreshNumbers && equality.Semantic.DeepEqual(withoutCounts(before), withoutCounts(after)):
-		return nil // the next look writes it
+		return resync, nil
+	case seen.now.Sub(m.wrote) < countsWait && equality.Semantic.DeepEqual(withoutCounts(before), withoutCounts(after)):
+		return countsWait - seen.now.Sub(m.wrote), nil
 	}
 	next := policy.DeepCopy()
 	next.Status = after
-	err := r.Status().Patch(ctx, next, client.MergeFromWithOptions(policy, client.MergeFromWithOptimisticLock{}))
+	err = r.Status().Patch(ctx, next, client.MergeFromWithOptions(policy, client.MergeFromWithOptimisticLock{}))
 	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("write the status of KafkaProducerPolicy %q: %w", client.ObjectKeyFromObject(policy), err)
+		return 0, fmt.Errorf("write the status of KafkaProducerPolicy %q: %w", client.ObjectKeyFromObject(policy), err)
 	}
 	m.wrote = seen.now
 	for _, e := range policyEvents(before, after) {
 		r.Recorder.Eventf(policy, nil, e.kind, e.reason, e.action, "%s", e.shortNote())
 		e.log(ctx)
 	}
-	return nil
+	return resync, nil
 }
 
 // withoutCounts is what is written at once when it changes.
@@ -70,7 +75,7 @@ func policyStatus(policy *v1alpha1.KafkaProducerPolicy, seen policySnapshot, d p
 	switch {
 	case d.unchecked == nil:
 		after.InForce = d.inForce
-		after.Findings, after.FindingCounts = d.findings, d.counts
+		after.Findings, after.FindingCounts = d.findings, &d.counts
 		after.Topics, after.TopicCount = d.topics, int32(d.topicCount)
 	case after.ObservedGeneration != policy.Generation:
 		after.Topics = nil // they are counted anew at the first look with this spec

@@ -21,9 +21,10 @@ type ProducerPolicy struct {
 	Hash string
 	// Settings are the file's. Load puts them into Config.Producer.
 	Settings ProducerSettings
-	// Unknown names a setting of the file that this version of the runtime does
-	// not know, and so does not run; empty for none.
-	Unknown string
+	// Differs is how the file's settings, as this version of the runtime knows them,
+	// are not those that Hash stands for: it does not know one, or the file was edited.
+	// It is empty where they are.
+	Differs string
 }
 
 // inForce tells whether a producer with these settings is what the policy wants.
@@ -32,14 +33,14 @@ func (p ProducerPolicy) inForce(settings ProducerSettings) bool {
 	wanted := p.Settings
 	wanted.MaxInFlight = cmp.Or(wanted.MaxInFlight, settings.MaxInFlight)
 	wanted.MaxInFlightBytes = cmp.Or(wanted.MaxInFlightBytes, settings.MaxInFlightBytes)
-	return p.Unknown == "" && wanted.withDefaults() == settings.withDefaults()
+	return p.Differs == "" && wanted.withDefaults() == settings.withDefaults()
 }
 
 // produceBy takes over what a policy's file says, instead of all that the
 // worker's own says of the producer.
 func (c *Config) produceBy(file workerconfig.ProducerFile) {
 	c.Producer = producerFromFile(&file.Settings.Producer)
-	c.ProducerPolicy = ProducerPolicy{Name: file.Policy, Hash: file.Hash, Settings: c.Producer, Unknown: file.Unknown}
+	c.ProducerPolicy = ProducerPolicy{Name: file.Policy, Hash: file.Hash, Settings: c.Producer, Differs: file.Differs}
 }
 
 // overridden are the policies that a producer of this process was made against,
@@ -49,9 +50,10 @@ var overridden sync.Map // of ProducerPolicy
 // ProducerReport is what this process says of its producers: the policy and hash
 // of the file that Load has read. The hash is workerconfig.HashNotInForce where
 // Producer was changed after Load in more than MaxInFlight and MaxInFlightBytes,
-// here or in a copy that NewProducer or Run was given, and where the file has
-// settings that this version does not know. Of producers that were not made by
-// this package it knows nothing.
+// here or in a copy that NewProducer or Run was given, and where the file's
+// settings are not those of its hash: this version does not know all of them, or
+// somebody has edited the file. Of producers that were not made by this package it
+// knows nothing.
 func (c Config) ProducerReport() workerconfig.ProducerReport {
 	report := workerconfig.ProducerReport{Policy: c.ProducerPolicy.Name, Hash: c.ProducerPolicy.Hash}
 	_, elsewhere := overridden.Load(c.ProducerPolicy)
@@ -86,8 +88,8 @@ func (c Config) announcePolicy(log *slog.Logger) error {
 	log.Info("producer policy", "policy", c.ProducerPolicy.Name, "hash", c.ProducerPolicy.Hash)
 	if c.againstPolicy() {
 		overridden.Store(c.ProducerPolicy, true)
-		log.Warn("producers run other settings than the policy's: the program has changed them, or does not know all of them",
-			"policy", c.ProducerPolicy.Name, "hash", c.ProducerPolicy.Hash, "unknown", c.ProducerPolicy.Unknown)
+		log.Warn("producers run other settings than the policy's: the program has changed them, or the file's are not those of its hash",
+			"policy", c.ProducerPolicy.Name, "hash", c.ProducerPolicy.Hash, "differs", c.ProducerPolicy.Differs)
 	}
 	info := &producerInfo{c}
 	if err := share(c.Registry, &info); err != nil {

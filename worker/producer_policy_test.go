@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -12,11 +13,25 @@ import (
 )
 
 // policyFile has a value other than the default in each field that a policy sets.
-const policyFile = `{"policy": "shop/orders", "hash": "0123456789abcdef", "settings": {"producer": {
+const policyFile = `{"policy": "shop/orders", "hash": "` + policyHash + `", "settings": {"producer": {
   "acks": "leader", "idempotence": false, "retryBudget": "1m", "requestTimeout": "5s", "stopOnError": true,
   "partitioner": "fnv1a", "compression": "zstd", "compressionLevel": 3,
   "batch": {"linger": "5ms", "messages": 100, "bytes": 1000}, "maxMessageBytes": 5000
 }, "sarama": {"Producer.RequiredAcks": "1"}}}`
+
+// policyHash is that of the settings in policyFile.
+const policyHash = "f8443b177d9d7c9e"
+
+// hashed is policyFile with other settings, as the operator would write it.
+func hashed(t *testing.T, old, with string) string {
+	t.Helper()
+	content := strings.Replace(policyFile, old, with, 1)
+	var file workerconfig.ProducerFile
+	if err := json.Unmarshal([]byte(content), &file); err != nil || file.Settings.Hash() == policyHash {
+		t.Fatalf("%s: %v; want other settings with another hash", content, err)
+	}
+	return strings.Replace(content, policyHash, file.Settings.Hash(), 1)
+}
 
 // mountPolicy is what the operator does for a pod: "" mounts nothing.
 func mountPolicy(t *testing.T, content string) {
@@ -48,7 +63,7 @@ func TestThePolicysFileReplacesTheWorkersOwn(t *testing.T) {
 		if config.Producer != want || config.GroupID != group {
 			t.Errorf("with %q: group %q, producer %+v; want %q, %+v", file, config.GroupID, config.Producer, group, want)
 		}
-		if policy := (ProducerPolicy{Name: "shop/orders", Hash: "0123456789abcdef", Settings: want}); config.ProducerPolicy != policy {
+		if policy := (ProducerPolicy{Name: "shop/orders", Hash: policyHash, Settings: want}); config.ProducerPolicy != policy {
 			t.Errorf("with %q: policy %+v, want %+v", file, config.ProducerPolicy, policy)
 		}
 	}
@@ -80,7 +95,7 @@ func TestAPolicysFileThatIsNoneEndsTheProgram(t *testing.T) {
 // TestTheReportTellsWhatIsInForce: the policy's hash stands for its settings, and
 // for nothing else.
 func TestTheReportTellsWhatIsInForce(t *testing.T) {
-	inForce := workerconfig.ProducerReport{Policy: "shop/orders", Hash: "0123456789abcdef"}
+	inForce := workerconfig.ProducerReport{Policy: "shop/orders", Hash: policyHash}
 	against := workerconfig.ProducerReport{Policy: "shop/orders", Hash: workerconfig.HashNotInForce}
 	cases := map[string]struct {
 		reason string
@@ -90,11 +105,15 @@ func TestTheReportTellsWhatIsInForce(t *testing.T) {
 	}{
 		"NoFile":      {reason: "without a policy there is nothing to tell", change: func(c *Config) { c.Producer.Acks = AcksLeader }},
 		"Untouched":   {reason: "what Load made is the file's", file: policyFile, want: inForce},
-		"SpeltOut":    {reason: "a default that is written down is no other setting", file: strings.Replace(policyFile, `"leader"`, `""`, 1), change: func(c *Config) { c.Producer.Acks = AcksAll }, want: inForce},
+		"SpeltOut":    {reason: "a default that is written down is no other setting", file: hashed(t, `"leader"`, `""`), change: func(c *Config) { c.Producer.Acks = AcksAll }, want: inForce},
 		"Bounds":      {reason: "how much it holds is the program's own", file: policyFile, change: func(c *Config) { c.Producer.MaxInFlight, c.Producer.MaxInFlightBytes = 7, 8 }, want: inForce},
-		"BoundsAsked": {reason: "unless the file says", file: strings.Replace(policyFile, `"batch"`, `"inFlight": {"messages": 5}, "batch"`, 1), change: func(c *Config) { c.Producer.MaxInFlight = 7 }, want: against},
+		"BoundsAsked": {reason: "unless the file says", file: hashed(t, `"batch"`, `"inFlight": {"messages": 5}, "batch"`), change: func(c *Config) { c.Producer.MaxInFlight = 7 }, want: against},
+		"AskedAndRun": {reason: "and they are as it says", file: hashed(t, `"batch"`, `"inFlight": {"messages": 5}, "batch"`), want: inForce},
 		"Changed":     {reason: "one setting that is another", file: policyFile, change: func(c *Config) { c.Producer.Compression = CompressionLZ4 }, want: against},
 		"Emptied":     {reason: "a program that sets all of it itself", file: policyFile, change: func(c *Config) { c.Producer = ProducerSettings{} }, want: against},
+		"Edited":      {reason: "the hash is that of other settings", file: strings.Replace(policyFile, `"leader"`, `"none"`, 1), want: against},
+		"EditedOther": {reason: "also where the runtime does not go by it", file: strings.Replace(policyFile, `": "1"`, `": "0"`, 1), want: against},
+		"Spaced":      {reason: "blanks are no settings", file: strings.ReplaceAll(policyFile, ": ", ":\n"), want: inForce},
 		"Newer":       {reason: "a setting that this version does not know is not in force", file: strings.Replace(policyFile, `"batch"`, `"tide": "high", "batch"`, 1), want: against},
 	}
 	for name, tc := range cases {
@@ -107,6 +126,9 @@ func TestTheReportTellsWhatIsInForce(t *testing.T) {
 			}
 			if tc.change != nil {
 				tc.change(&config)
+			}
+			if tc.want == inForce {
+				tc.want.Hash = config.ProducerPolicy.Hash
 			}
 			if got := config.ProducerReport(); got != tc.want {
 				t.Errorf("%s: %+v, want %+v", tc.reason, got, tc.want)

@@ -34,7 +34,7 @@ type KafkaProducerPolicyStatus struct {
 
 	// findingCounts is how many findings there are, those that findings has no room for too.
 	// +optional
-	FindingCounts FindingCounts `json:"findingCounts,omitempty"`
+	FindingCounts *FindingCounts `json:"findingCounts,omitempty"`
 	// findings are what would break the policy, the worst first, at most 64.
 	// +listType=atomic
 	// +optional

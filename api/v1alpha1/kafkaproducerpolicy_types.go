@@ -18,7 +18,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:printcolumn:name="Accepted",type=string,JSONPath=`.status.conditions[?(@.type=="Accepted")].status`
 // +kubebuilder:printcolumn:name="Applied",type=string,JSONPath=`.status.workloadSummary`,description="workloads that run these settings/workloads selected"
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
-// +kubebuilder:printcolumn:name="Why",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Accepted")].message`
+// +kubebuilder:printcolumn:name="Why",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 63 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="metadata.name must be a DNS label (lower case letters, digits, '-') of at most 63 characters: it is the value of a label on the workloads"
 type KafkaProducerPolicy struct {
@@ -48,9 +48,9 @@ type KafkaProducerPolicyList struct {
 // The rules about idempotence say again what its default is.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.topics) != has(self.topicPattern)",message="name the topics by topics or by topicPattern: by one of the two",fieldPath=".topics"
-// +kubebuilder:validation:XValidation:rule="!has(self.idempotence) || !self.idempotence || !has(self.acks) && self.durability != 'BestEffort' || has(self.acks) && self.acks == 'all'",message="idempotence needs acks: all, which durability BestEffort does not set: no client starts without it",fieldPath=".idempotence"
-// +kubebuilder:validation:XValidation:rule="!has(self.maxInFlight) || self.maxInFlight <= 5 || (has(self.idempotence) ? !self.idempotence : self.durability != 'Lossless' || has(self.acks) && self.acks != 'all')",message="maxInFlight must not be above 5 with idempotence, which durability Lossless sets: no client starts with more",fieldPath=".maxInFlight"
-// +kubebuilder:validation:XValidation:rule="!has(self.transaction) || (has(self.idempotence) ? self.idempotence : self.durability == 'Lossless' && (!has(self.acks) || self.acks == 'all'))",message="transaction needs idempotence, which durability Lossless sets, and acks: all: no client starts without them",fieldPath=".transaction"
+// +kubebuilder:validation:XValidation:rule="!has(self.idempotence) || !self.idempotence || !has(self.acks) && self.durability != 'BestEffort' || has(self.acks) && self.acks == 'all'",message="idempotence needs acks: all (the default but with durability BestEffort): no client starts without it",fieldPath=".idempotence"
+// +kubebuilder:validation:XValidation:rule="!has(self.maxInFlight) || self.maxInFlight <= 5 || (has(self.idempotence) ? !self.idempotence : self.durability != 'Lossless' || has(self.acks) && self.acks != 'all')",message="maxInFlight must not be above 5 with idempotence (the default of durability Lossless with acks: all): no client starts with more",fieldPath=".maxInFlight"
+// +kubebuilder:validation:XValidation:rule="!has(self.transaction) || (has(self.idempotence) ? self.idempotence : self.durability == 'Lossless' && (!has(self.acks) || self.acks == 'all'))",message="transaction needs idempotence and acks: all (the defaults of durability Lossless): no client starts without them",fieldPath=".transaction"
 // +kubebuilder:validation:XValidation:rule="!has(self.compressionLevel) || !has(self.compression) || self.compression != 'gzip' || self.compressionLevel <= 9",message="compressionLevel of gzip is at most 9: no client takes more",fieldPath=".compressionLevel"
 type KafkaProducerPolicySpec struct {
 	// kafka is the cluster that holds the topics: the connection itself, or connectionRef.

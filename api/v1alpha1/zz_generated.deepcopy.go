@@ -995,7 +995,11 @@ func (in *KafkaProducerPolicyStatus) DeepCopyInto(out *KafkaProducerPolicyStatus
 		*out = new(ProducerInForce)
 		(*in).DeepCopyInto(*out)
 	}
-	out.FindingCounts = in.FindingCounts
+	if in.FindingCounts != nil {
+		in, out := &in.FindingCounts, &out.FindingCounts
+		*out = new(FindingCounts)
+		**out = **in
+	}
 	if in.Findings != nil {
 		in, out := &in.Findings, &out.Findings
 		*out = make([]ProducerFinding, len(*in))

@@ -2,6 +2,8 @@ package workerconfig
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -35,9 +37,10 @@ type ProducerFile struct {
 	Policy   string           `json:"policy"`
 	Hash     string           `json:"hash"`
 	Settings ProducerSettings `json:"settings"`
-	// Unknown names what LoadProducer found in the file that this version does not
-	// know; empty for nothing. Whoever goes by the file then does not run all of it.
-	Unknown string `json:"-"`
+	// Differs is how Settings are not what Hash stands for, as LoadProducer found:
+	// the file has a field that this version does not know, or was edited. It is
+	// empty where they are.
+	Differs string `json:"-"`
 }
 
 // ProducerSettings are the same twice: for the worker runtime, and for a program
@@ -45,6 +48,20 @@ type ProducerFile struct {
 type ProducerSettings struct {
 	Producer Producer          `json:"producer"`
 	Sarama   map[string]string `json:"sarama"`
+}
+
+// hashLength is as many hexadecimal digits of a sha256 as a Hash has.
+const hashLength = 16
+
+// Hash is that of a ProducerFile with these settings: of their JSON, indented by two
+// spaces. The order of the fields counts, and a field that is absent does not.
+func (s ProducerSettings) Hash() string {
+	content, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		panic(fmt.Sprintf("workerconfig: producer settings that can't be written as JSON: %v", err)) // no field is of such a type
+	}
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])[:hashLength]
 }
 
 // ProducerReport is what a process says of its producers.
@@ -70,16 +87,20 @@ func LoadProducer(path string) (ProducerFile, error) {
 	if file.Policy == "" || file.Hash == "" {
 		return ProducerFile{}, fmt.Errorf("parse producer configuration %q: it names no policy and hash, so it is not one", path)
 	}
-	file.Unknown = unknownIn(raw)
+	file.Differs = file.differs(raw)
 	return file, nil
 }
 
-// unknownIn names the first field that a newer version wrote, "" for none.
-func unknownIn(raw []byte) string {
+// differs names the first field that a newer version wrote, or tells that the
+// settings are not those that were hashed; "" for neither.
+func (f ProducerFile) differs(raw []byte) string {
 	strict := json.NewDecoder(bytes.NewReader(raw))
 	strict.DisallowUnknownFields()
 	if err := strict.Decode(new(ProducerFile)); err != nil {
 		return err.Error()
+	}
+	if hash := f.Settings.Hash(); hash != f.Hash {
+		return fmt.Sprintf("the settings have the hash %s, and the file says %s: it was edited", hash, f.Hash)
 	}
 	return ""
 }

@@ -12,8 +12,9 @@ import (
 )
 
 // saramaConfig is what a program that uses sarama itself makes of a policy: what
-// producerpolicy.Translate says, but for Net.ReadTimeout, where a policy may ask for
-// less than the worker runtime takes.
+// producerpolicy.Translate says, but for Net.ReadTimeout: that is responseTimeout,
+// which no file for sarama has, since the worker runtime always waits 5 s longer
+// than the leader. The two differ in what P11 flags only.
 func saramaConfig(policy v1alpha1.KafkaProducerPolicySpec) *sarama.Config {
 	s := producerpolicy.Resolve(policy)
 	config := sarama.NewConfig()

@@ -65,6 +65,7 @@ var clusterCases = map[string][]ruleCase{
 	"min-isr-too-low": {
 		{"two", good(), nil},
 		{"one", good(minISR(1)), []string{"Error orders min.insync.replicas=1 replication.factor=3"}},
+		{"without three replicas there is no number to set", good(minISR(1), replicas(2)), nil},
 		{"acks: leader doesn't wait for them", good(leader, minISR(1)), nil},
 		{"the class allows it", good(bestEffort, acks(v1alpha1.AcksAll), minISR(1)), nil},
 		{"not told", good(topic(func(t *kafka.TopicConfig) { t.MinInSyncReplicas = kafka.Unknown[int32](hidden) })), []string{"Unknown orders min.insync.replicas=?"}},

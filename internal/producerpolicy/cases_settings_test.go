@@ -39,6 +39,16 @@ func responseTimeout(d time.Duration) func(*Facts) {
 	return settings(func(s *v1alpha1.ProducerSettings) { s.ResponseTimeout = of(d) })
 }
 
+func requestTimeout(d time.Duration) func(*Facts) {
+	return settings(func(s *v1alpha1.ProducerSettings) { s.RequestTimeout = of(d) })
+}
+
+func transactionOf(timeout time.Duration) func(*Facts) {
+	return settings(func(s *v1alpha1.ProducerSettings) {
+		s.Transaction = &v1alpha1.ProducerTransaction{ID: "a-" + PodName, Timeout: of(timeout)}
+	})
+}
+
 func size(n int32) func(*Facts) {
 	return settings(func(s *v1alpha1.ProducerSettings) { s.MaxMessageBytes = n })
 }
@@ -91,6 +101,12 @@ var settingsCases = map[string][]ruleCase{
 		{"java and librdkafka are bounded by delivery", good(delivery(20 * time.Second)), []string{
 			"Error java retryBudget=2m0s deliveryTimeout=20s", "Error librdkafka retryBudget=2m0s deliveryTimeout=20s"}},
 		{"the linger is part of that", good(java, delivery(31*time.Second), linger(2*time.Second)), []string{"Error java retryBudget=2m0s deliveryTimeout=31s"}},
+		{"a transaction's default timeout is enough", good(txn), nil},
+		{"librdkafka is bounded by the transaction", good(transactionOf(29 * time.Second)), []string{
+			"Error librdkafka retryBudget=2m0s deliveryTimeout=2m15s transaction.timeout=29s"}},
+		{"just enough for librdkafka", good(rdk, transactionOf(31*time.Second), linger(time.Second)), nil},
+		{"the transaction is longer than delivery", good(rdk, transactionOf(time.Minute), delivery(20*time.Second)), []string{
+			"Error librdkafka retryBudget=2m0s deliveryTimeout=20s"}},
 		{"the class allows it", good(class(v1alpha1.BestEffort)), nil},
 	},
 	"delivery-cuts-retries": {
@@ -99,6 +115,11 @@ var settingsCases = map[string][]ruleCase{
 		{"sarama has no such bound", good(sarama, delivery(time.Minute)), nil},
 		{"half of it", good(delivery(time.Minute)), []string{
 			"Warning java deliveryTimeout=1m0s retryBudget=2m0s batch.linger=0s", "Warning librdkafka deliveryTimeout=1m0s retryBudget=2m0s batch.linger=0s"}},
+		{"a transaction cuts librdkafka's", good(txn), []string{
+			"Info librdkafka deliveryTimeout=2m15s retryBudget=2m0s batch.linger=0s transaction.timeout=1m0s"}},
+		{"the budget fits into the transaction", good(rdk, transactionOf(2*time.Minute)), nil},
+		{"both cut", good(rdk, transactionOf(5*time.Second), delivery(time.Minute)), []string{
+			"Warning librdkafka deliveryTimeout=1m0s retryBudget=2m0s batch.linger=0s transaction.timeout=5s"}},
 	},
 	"failure-overtaken": {
 		{"the default stops, where a client can", good(), []string{"Info java stopOnError=true", "Info librdkafka stopOnError=true"}},
@@ -110,11 +131,18 @@ var settingsCases = map[string][]ruleCase{
 	},
 	"answer-after-patience": {
 		{"the default", good(), nil},
-		{"a repeat is recognized", good(responseTimeout(10 * time.Second)), []string{
-			"Warning librdkafka requestTimeout=10s responseTimeout=10s", "Warning sarama requestTimeout=10s responseTimeout=10s"}},
-		{"a repeat is a duplicate", good(sarama, idempotence(false), responseTimeout(9*time.Second)), []string{"Error sarama requestTimeout=10s responseTimeout=9s"}},
+		{"a repeat is recognized", good(responseTimeout(10 * time.Second)), []string{"Warning librdkafka requestTimeout=10s responseTimeout=10s"}},
+		{"a repeat is a duplicate", good(rdk, idempotence(false), responseTimeout(9*time.Second)), []string{
+			"Error librdkafka requestTimeout=10s responseTimeout=9s"}},
 		{"nobody answers", good(acks(v1alpha1.AcksNone), responseTimeout(9*time.Second)), nil},
 		{"java has one time for both", good(java, responseTimeout(9*time.Second)), nil},
+		{"the worker runtime has its own", good(sarama, idempotence(false), responseTimeout(9*time.Second)), nil},
+		{"within one millisecond", good(rdk, responseTimeout(10*time.Second+2*time.Microsecond), requestTimeout(10*time.Second+time.Microsecond)), []string{
+			"Warning librdkafka requestTimeout=10.000001s responseTimeout=10.000002s"}},
+		{"a transaction's default timeout is enough", good(txn), nil},
+		{"cut to the transaction", good(rdk, transactionOf(5*time.Second)), []string{
+			"Warning librdkafka requestTimeout=10s responseTimeout=15s transaction.timeout=5s"}},
+		{"cut, and 100 ms are left", good(rdk, transactionOf(10*time.Second)), nil},
 	},
 	"delivery-shorter-than-a-try": {
 		{"the default", good(), nil},

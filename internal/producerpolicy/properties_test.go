@@ -29,6 +29,16 @@ func TestGoodPolicies(t *testing.T) {
 	}
 }
 
+// TestGoodTransactions: with a transaction of the default timeout the one warning is that
+// sarama's and librdkafka's programs have to name it.
+func TestGoodTransactions(t *testing.T) {
+	want := []string{"Warning librdkafka transaction=a-$(POD_NAME)", "Warning sarama transaction=a-$(POD_NAME)"}
+	worse := slices.DeleteFunc(Check(good(txn)), func(f Finding) bool { return f.Severity == v1alpha1.SeverityInfo })
+	if diff := cmp.Diff(want, texts(worse)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
 // TestNothingKnown: a cluster that tells nothing of a topic but its name passes no rule that needs it.
 func TestNothingKnown(t *testing.T) {
 	full := good(txn, before(12))

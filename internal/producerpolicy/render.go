@@ -73,7 +73,7 @@ func workerFile(file File, policy string, s Settings) File {
 	for _, option := range Translate(file.Client, s).Options {
 		settings.Sarama[option.Name] = option.Value
 	}
-	file.Hash = hashOf(marshal(settings))
+	file.Hash = settings.Hash()
 	file.Content = string(marshal(workerconfig.ProducerFile{Policy: policy, Hash: file.Hash, Settings: settings})) + "\n"
 	return file
 }

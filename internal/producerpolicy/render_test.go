@@ -2,6 +2,7 @@ package producerpolicy
 
 import (
 	"encoding/json"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -59,6 +60,26 @@ func golden(t *testing.T, path, content string) {
 	}
 	if diff := cmp.Diff(string(want), content); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", path, diff)
+	}
+}
+
+// TestJavaMemory: a batch fits into Java's memory twice, whatever size it and messages have.
+func TestJavaMemory(t *testing.T) {
+	for name, tc := range map[string]struct {
+		message, batch int32
+		want           string
+	}{
+		"Default":     {0, 0, ""},
+		"Half":        {16 << 20, 16 << 20, ""},
+		"LongMessage": {16<<20 + 1, 0, "buffer.memory=33554434\n"},
+		"LargeBatch":  {0, 40 << 20, "buffer.memory=83886080\n"},
+		"Largest":     {0, math.MaxInt32, "buffer.memory=4294967294\n"},
+	} {
+		facts := good(java, size(tc.message), settings(func(s *v1alpha1.ProducerSettings) { s.Batch.Bytes = tc.batch }))
+		content := Render("shop/orders", facts.Spec)[0].Content
+		if strings.Contains(content, "buffer.memory") != (tc.want != "") || !strings.Contains(content, tc.want) {
+			t.Errorf("%s: want %q in\n%s", name, tc.want, content)
+		}
 	}
 }
 

@@ -44,3 +44,28 @@ func longestDelivery(s Settings) time.Duration {
 	attempts := time.Duration(s.Retry.Attempts)
 	return s.Batch.Linger.Duration + (attempts+1)*(s.RequestTimeout.Duration+answerReserve) + attempts*longestBackoff*6/5
 }
+
+// budgetOf is for how long a client tries. Those that bound delivery count the
+// waiting for the batch too.
+func budgetOf(client v1alpha1.ProducerClient, s Settings) time.Duration {
+	if client == v1alpha1.ClientSarama {
+		return s.RetryBudget.Duration
+	}
+	return max(0, min(s.RetryBudget.Duration, deliveryOf(client, s)-s.Batch.Linger.Duration))
+}
+
+// deliveryOf is what the file of a client that bounds delivery says.
+func deliveryOf(client v1alpha1.ProducerClient, s Settings) time.Duration {
+	if client == v1alpha1.ClientLibrdkafka {
+		return librdkafkaDelivery(s)
+	}
+	return s.DeliveryTimeout.Duration
+}
+
+// withTransaction adds the transaction's timeout where it is what bounds delivery.
+func withTransaction(client v1alpha1.ProducerClient, s Settings, values ...string) []string {
+	if client != v1alpha1.ClientLibrdkafka || librdkafkaDelivery(s) == s.DeliveryTimeout.Duration {
+		return values
+	}
+	return append(values, seen("transaction.timeout", s.Transaction.Timeout))
+}

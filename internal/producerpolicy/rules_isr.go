@@ -18,7 +18,7 @@ var isrRules = []Rule{
 		ID: "min-isr-equals-replicas", Pitfalls: []int{4}, Severity: v1alpha1.SeverityError,
 		Harm: "As many replicas must be in sync as there are: one broker that restarts stops all writes (NOT_ENOUGH_REPLICAS). " +
 			"With more than there are, nothing can be written at all.",
-		Fix:   "set min.insync.replicas to one less than there are replicas",
+		Fix:   "set min.insync.replicas to one less than there are replicas; with fewer than three give the topic three first",
 		check: minISREqualsReplicas,
 	},
 	{
@@ -35,7 +35,7 @@ func minISRTooLow(v view) []Finding {
 	}
 	return v.eachTopic(kafka.TopicExists, func(t kafka.TopicConfig) []Finding {
 		return whenKnown("min.insync.replicas", t.MinInSyncReplicas, func(atLeast int32) []Finding {
-			if atLeast >= 2 {
+			if few := t.ReplicationFactor; atLeast >= 2 || few.IsKnown && few.Value < 3 { // then replication-too-low comes first
 				return nil
 			}
 			return found(v1alpha1.SeverityError, "a message counts as written that only the leader has, when no other replica is in sync",

@@ -13,7 +13,8 @@ var replicaRules = []Rule{
 		ID: "replication-too-low", Pitfalls: []int{5}, Severity: v1alpha1.SeverityError,
 		Harm: "With one replica a broker takes messages with it. With two, either min.insync.replicas is 1 and they are lost with the leader " +
 			"while the other is away, or it is 2 and nothing can be written while any broker is down.",
-		Fix:   "give the topic three replicas (kafka-reassign-partitions.sh), and min.insync.replicas=2",
+		Fix: "give the topic three replicas first (kafka-reassign-partitions.sh), and min.insync.replicas=2 then; a cluster of fewer than three brokers " +
+			"can keep no more than durability: BestEffort",
 		check: replicationTooLow,
 	},
 	{

@@ -2,7 +2,6 @@ package producerpolicy
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/lagrange-operator/lagrange/api/v1alpha1"
 )
@@ -30,13 +29,14 @@ var retryRules = []Rule{
 		ID: "retry-budget-short", Pitfalls: []int{8}, Severity: v1alpha1.SeverityError,
 		Harm: "When a broker dies, its partitions have a new leader after some 10 s, and more where many have to move. A producer that gives up " +
 			"before that loses messages with every crash. sarama's own default gives up after 0.3 s.",
-		Fix:   "set retryBudget to 30s at least, and leave deliveryTimeout out",
+		Fix:   "set retryBudget to 30s at least, and with librdkafka transaction.timeout too; leave deliveryTimeout out",
 		check: retryBudgetShort,
 	},
 	{
 		ID: "delivery-cuts-retries", Pitfalls: []int{8}, Severity: v1alpha1.SeverityWarning, Clients: byTime,
-		Harm:  "A message is given up when deliveryTimeout is over, though retryBudget isn't. Waiting for the batch and for the last answer counts.",
-		Fix:   "leave deliveryTimeout out, or set it to batch.linger + retryBudget + responseTimeout",
+		Harm: "A message is given up when deliveryTimeout is over, though retryBudget isn't. Waiting for the batch and for the last answer counts. " +
+			"librdkafka takes none above transaction.timeout; where only that cuts it is an Info, since the brokers abort the transaction then anyway.",
+		Fix:   "leave deliveryTimeout out, or set it to batch.linger + retryBudget + responseTimeout; with librdkafka set transaction.timeout to as much too",
 		check: deliveryCutsRetries,
 	},
 	{
@@ -76,27 +76,28 @@ func retryBudgetShort(v view) []Finding {
 			return nil
 		}
 		return found(v1alpha1.SeverityError, fmt.Sprintf("%s gives a message up after %s, before a partition has a new leader", client, budget),
-			seen("retryBudget", v.settings.RetryBudget), seen("deliveryTimeout", v.settings.DeliveryTimeout))
+			withTransaction(client, v.settings, seen("retryBudget", v.settings.RetryBudget), seen("deliveryTimeout", v.settings.DeliveryTimeout))...)
 	})
 }
 
-// budgetOf is for how long a client tries. Those that bound delivery count the
-// waiting for the batch too.
-func budgetOf(client v1alpha1.ProducerClient, s Settings) time.Duration {
-	if client == v1alpha1.ClientSarama {
-		return s.RetryBudget.Duration
-	}
-	return max(0, min(s.RetryBudget.Duration, s.DeliveryTimeout.Duration-s.Batch.Linger.Duration))
-}
-
+// deliveryCutsRetries: what is still tried when the transaction's time is over
+// belongs to one that the brokers abort, so that to end with it is no harm.
 func deliveryCutsRetries(v view) []Finding {
 	s := v.settings
-	if !durable(s) || s.DeliveryTimeout.Duration >= s.Batch.Linger.Duration+s.RetryBudget.Duration {
+	if !durable(s) {
 		return nil
 	}
+	needed := s.Batch.Linger.Duration + s.RetryBudget.Duration
 	return v.eachClient(func(client v1alpha1.ProducerClient) []Finding {
-		return found(v1alpha1.SeverityWarning, fmt.Sprintf("%s tries for %s and not for %s", client, budgetOf(client, s), s.RetryBudget),
-			seen("deliveryTimeout", s.DeliveryTimeout), seen("retryBudget", s.RetryBudget), seen("batch.linger", s.Batch.Linger))
+		if deliveryOf(client, s) >= needed {
+			return nil
+		}
+		severity := v1alpha1.SeverityInfo
+		if s.DeliveryTimeout.Duration < needed {
+			severity = v1alpha1.SeverityWarning
+		}
+		return found(severity, fmt.Sprintf("%s tries for %s and not for %s", client, budgetOf(client, s), s.RetryBudget),
+			withTransaction(client, s, seen("deliveryTimeout", s.DeliveryTimeout), seen("retryBudget", s.RetryBudget), seen("batch.linger", s.Batch.Linger))...)
 	})
 }
 

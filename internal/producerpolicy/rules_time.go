@@ -11,10 +11,11 @@ import (
 var timeRules = []Rule{
 	{
 		ID: "answer-after-patience", Pitfalls: []int{11}, Severity: v1alpha1.SeverityError,
-		Clients: []v1alpha1.ProducerClient{v1alpha1.ClientSarama, v1alpha1.ClientLibrdkafka},
+		Clients: []v1alpha1.ProducerClient{v1alpha1.ClientLibrdkafka},
 		Harm: "The producer gives up before the leader answers that it waited for replicas in vain. It closes the connection and tries again: " +
-			"a duplicate without idempotence, and every slow replica looks like a broken broker. Java has one setting for both times.",
-		Fix:   "leave responseTimeout out: it is then requestTimeout plus 5s",
+			"a duplicate without idempotence, and every slow replica looks like a broken broker. Java has one setting for both times, " +
+			"and the worker runtime always waits 5 s longer than the leader.",
+		Fix:   "leave responseTimeout out: it is then requestTimeout plus 5s; in a transaction keep requestTimeout at transaction.timeout at most",
 		check: answerAfterPatience,
 	},
 	{
@@ -34,14 +35,19 @@ var timeRules = []Rule{
 	},
 }
 
+// answerAfterPatience compares what the file says, in whole milliseconds; the
+// producer's patience is cut to the transaction's timeout.
 func answerAfterPatience(v view) []Finding {
 	s := v.settings
-	if s.RequestTimeout.Duration < s.ResponseTimeout.Duration || s.Acks == v1alpha1.AcksNone {
+	if roundedUp(s.RequestTimeout.Duration) < roundedUp(librdkafkaSocket(s)) || s.Acks == v1alpha1.AcksNone {
 		return nil
 	}
+	values := []string{seen("requestTimeout", s.RequestTimeout), seen("responseTimeout", s.ResponseTimeout)}
+	if librdkafkaSocket(s) != s.ResponseTimeout.Duration {
+		values = append(values, seen("transaction.timeout", s.Transaction.Timeout))
+	}
 	return v.eachClient(func(client v1alpha1.ProducerClient) []Finding {
-		return found(errorIf(!idempotent(s)), fmt.Sprintf("%s gives up before the leader answers", client),
-			seen("requestTimeout", s.RequestTimeout), seen("responseTimeout", s.ResponseTimeout))
+		return found(errorIf(!idempotent(s)), fmt.Sprintf("%s gives up before the leader answers", client), values...)
 	})
 }
 

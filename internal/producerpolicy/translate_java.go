@@ -23,6 +23,9 @@ func toJava(t *Translation, s Settings) {
 		t.set("batch.size", s.Batch.Bytes)
 	}
 	t.set("max.request.size", s.MaxMessageBytes)
+	if memory := javaMemory(s); memory > defaultJavaMemory {
+		t.set("buffer.memory", memory)
+	}
 	t.set("compression.type", s.Compression)
 	if level := levelOf(v1alpha1.ClientJava, s); level != 0 {
 		t.set("compression."+string(s.Compression)+".level", level)
@@ -34,6 +37,14 @@ func toJava(t *Translation, s Settings) {
 	javaTransaction(t, s)
 	javaGaps(t, s)
 }
+
+// defaultJavaMemory is Java's own buffer.memory, 32 MiB.
+const defaultJavaMemory = 32 << 20
+
+// javaMemory has room for two of the largest batch, or message: one is filled while
+// another is on its way. Where not even one fits, Java takes no message at all
+// (batch.size), or none that is so large, and says so with each send only.
+func javaMemory(s Settings) int64 { return 2 * int64(max(s.Batch.Bytes, s.MaxMessageBytes)) }
 
 // javaTransaction: Java fills in environment variables itself, since Kafka 3.5.
 func javaTransaction(t *Translation, s Settings) {

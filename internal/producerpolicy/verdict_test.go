@@ -27,7 +27,7 @@ func TestJudge(t *testing.T) {
 		"Hidden":         {good(hides), deny, nil, Verdict{true, "NoErrors", "in force; no rule finds an error in what the cluster tells, which is not all that rules need"}},
 		"Warned":         {good(minISR(1)), warn, before, Verdict{true, "ErrorsTold", "in force in spite of errors, since enforcement is Warn: min-isr-too-low"}},
 		"Default":        {good(minISR(1)), "", before, Verdict{true, "ErrorsTold", "in force in spite of errors, since enforcement is Warn: min-isr-too-low"}},
-		"Denied":         {good(minISR(1), replicas(1)), deny, before, Verdict{false, "Denied", "the settings of generation 3 stay in force: enforcement is Deny: min-isr-too-low, replication-too-low"}},
+		"Denied":         {good(minISR(1), leader), deny, before, Verdict{false, "Denied", "the settings of generation 3 stay in force: enforcement is Deny: acks-leader, retries-double, retries-reorder"}},
 		"DeniedAtFirst":  {good(minISR(1)), deny, nil, Verdict{false, "DeniedWithoutPredecessor", "no settings are in force: enforcement is Deny, and none were accepted before: min-isr-too-low"}},
 		"Refused":        {good(minISR(1), inFlightOf(6)), warn, before, Verdict{false, "Denied", "the settings of generation 3 stay in force: a client does not take these settings: idempotence-in-flight"}},
 		"WarningsPass":   {good(minISR(3)), deny, before, Verdict{true, "NoErrors", "in force; no rule finds an error"}},

@@ -67,7 +67,7 @@ func TestAdmissionOfPolicy(t *testing.T) {
 		"Acks":           {"Kafka's word", fields{"acks": "-1"}, []string{"spec.acks", `"all", "leader", "none"`}},
 		"AcksLeader":     {"over the class", fields{"acks": "leader"}, nil},
 		"AcksIdempotent": {"both are said", fields{"acks": "leader", "idempotence": true}, []string{"spec.idempotence", "needs acks: all", "no client starts"}},
-		"BestIdempotent": {"the class has acks: leader", fields{"durability": "BestEffort", "idempotence": true}, []string{"spec.idempotence", "BestEffort does not set"}},
+		"BestIdempotent": {"the class has acks: leader", fields{"durability": "BestEffort", "idempotence": true}, []string{"spec.idempotence", "but with durability BestEffort"}},
 		"InFlight":       {"the brokers remember five", fields{"maxInFlight": int64(6)}, []string{"spec.maxInFlight", "not be above 5"}},
 		"InFlightFive":   {"for java and librdkafka", fields{"maxInFlight": int64(5)}, nil},
 		"InFlightOften":  {"without idempotence", fields{"durability": "AtLeastOnce", "maxInFlight": int64(100)}, nil},
@@ -192,7 +192,8 @@ func TestStatusOfPolicy(t *testing.T) {
 		facts := producerpolicy.Facts{Spec: policy.Spec, Topics: []kafka.TopicConfig{{Name: "orders", State: kafka.TopicExists}}}
 		settings := producerpolicy.Resolve(policy.Spec)
 		status := v1alpha1.KafkaProducerPolicyStatus{Effective: &settings, TopicCount: 1, Topics: []v1alpha1.ProducerTopic{{Name: "orders", Partitions: 12}}}
-		status.Findings, status.FindingCounts = producerpolicy.Summarise(producerpolicy.Check(facts))
+		findings, counts := producerpolicy.Summarise(producerpolicy.Check(facts))
+		status.Findings, status.FindingCounts = findings, &counts
 		status.InForce = &v1alpha1.ProducerInForce{Generation: policy.Generation, Settings: settings}
 		for _, file := range producerpolicy.Render(ns+"/"+name, policy.Spec) {
 			status.InForce.Files = append(status.InForce.Files, v1alpha1.ProducerFile{Client: file.Client, Name: file.Name, Hash: file.Hash})

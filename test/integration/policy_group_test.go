@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kfake"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -304,4 +305,31 @@ func TestWorkersReport(t *testing.T) {
 	}
 	start("containerd://2")
 	wantReported(v1alpha1.ProducerWorkload{Kind: "KafkaConsumerGroup", Name: "reporting", State: v1alpha1.WorkloadDrifted, Pods: 1})
+}
+
+// TestDeletedUnderPolicy: workers that are stopped for good are stopped as they are.
+func TestDeletedUnderPolicy(t *testing.T) {
+	t.Parallel()
+	ns, kafka := namespace(t), soundBroker(t, map[string]int32{"orders": 4})
+	stop := startManager(t, managerOptions{}, ns)
+	orders := policy(ns, "orders", kafka.address(), compressing("zstd"))
+	create(t, orders)
+	g := disposable(t, ns, "deleted-under-policy", kafka, naming("orders"))
+	wantGroupGiven(t, g, orders, "zstd")
+	wantReplicas(t, g, 1)
+	before := wantDeployment(t, g, func(*appsv1.Deployment) error { return nil })
+	wantConfigMaps(t, g, mounted(before))
+	stop() // a manager that starts anew knows no more than the cluster does
+	remove(t, g)
+	startManager(t, managerOptions{}, ns)
+	after := wantDeployment(t, g, func(d *appsv1.Deployment) error {
+		if *d.Spec.Replicas != 0 {
+			return fmt.Errorf("%d workers are asked for, want none", *d.Spec.Replicas)
+		}
+		return nil
+	})
+	if diff := cmp.Diff(before.Spec.Template, after.Spec.Template); diff != "" {
+		t.Errorf("the template of workers that are stopped changed:\n%s", diff)
+	}
+	wantConfigMaps(t, g, mounted(before))
 }

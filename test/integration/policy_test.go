@@ -269,6 +269,17 @@ func TestPolicyByConnection(t *testing.T) {
 	c := connection(ns, "main", servers(first.address()))
 	create(t, c)
 	wantVerdict(t, p, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonNoErrors)
+	lead := func(to string, compression v1alpha1.Compression) {
+		changePolicy(t, p, func(s *v1alpha1.KafkaProducerPolicySpec) {
+			s.Kafka.ConnectionRef.Name, s.Compression = v1alpha1.ObjectName(to), compression
+		})
+	}
+	lead("absent", v1alpha1.CompressionZstd)
+	if s := wantVerdict(t, p, v1alpha1.ConditionAccepted, metav1.ConditionUnknown, v1alpha1.ReasonNotChecked); s.InForce.Generation != 1 {
+		t.Errorf("settings for a cluster that nobody has seen are in force: %+v", s.InForce)
+	}
+	lead("main", v1alpha1.CompressionZstd)
+	wantVerdict(t, p, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonNoErrors)
 	changeConnection(t, c, func(s *v1alpha1.KafkaConnectionSpec) { s.ClusterID = "third" })
 	wantVerdict(t, p, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonClusterChanged)
 	changeConnection(t, c, func(s *v1alpha1.KafkaConnectionSpec) {

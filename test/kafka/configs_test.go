@@ -248,8 +248,8 @@ func (x *configured) rules(t *testing.T) {
 			"Unknown dedup-expires", "Unknown timestamps-refused bad", "Unknown topics-created-by-accident", "Unknown unclean-election bad",
 			"Warning message-above-topic bad", "Warning short-retention bad", "Warning topic-recompresses bad", always,
 		}},
-		"alone": {[]string{"Error min-isr-too-low alone", "Error replication-too-low alone", always}, []string{
-			"Error min-isr-too-low alone", "Error replication-too-low alone",
+		"alone": {[]string{"Error replication-too-low alone", always}, []string{
+			"Error replication-too-low alone",
 			"Unknown dedup-expires", "Unknown timestamps-refused alone", "Unknown topics-created-by-accident", "Unknown unclean-election alone", always,
 		}},
 		"missing": {[]string{"Warning topic-missing missing", always}, []string{

@@ -53,9 +53,14 @@ func newRecorder(t *testing.T) *recorder {
 		creating: make(map[string]bool), timeouts: make(map[string]int32),
 	}
 	r.changed = sync.NewCond(&r.mutex)
-	r.serving.Go(r.accept)
 	t.Cleanup(r.close)
 	return r
+}
+
+// leadTo has the recorder pass on to the broker what comes from now on.
+func (r *recorder) leadTo(target string) {
+	r.target = target
+	r.serving.Go(r.accept)
 }
 
 func (r *recorder) close() {

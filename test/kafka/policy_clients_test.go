@@ -56,7 +56,7 @@ func recordedStand(t *testing.T) *recorded {
 	r := newRecorder(t)
 	address := r.listener.Addr().String()
 	cluster := startApache(t, apache.Options{Listeners: []apache.Listener{{Name: "CLIENT", Advertise: []string{address}}}})
-	r.target = cluster.Listening("CLIENT")[0]
+	r.leadTo(cluster.Listening("CLIENT")[0])
 	return &recorded{(&stand{kind: onApache, servers: []string{address}, own: cluster.Admin(), apache: cluster}).connected(t), r}
 }
 
