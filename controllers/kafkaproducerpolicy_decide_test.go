@@ -62,6 +62,31 @@ func TestWorkloadsSeen(t *testing.T) {
 	}
 }
 
+// TestAppliedIsOfWhatIsInForce: the status that puts something else in force does
+// not say that workloads run it.
+func TestAppliedIsOfWhatIsInForce(t *testing.T) {
+	t.Parallel()
+	c := checkedPolicy(inState(v1alpha1.WorkloadApplied), inState(v1alpha1.WorkloadConflict), inState(v1alpha1.WorkloadNotAsked))
+	inForce := func(hash string) *v1alpha1.ProducerInForce {
+		return &v1alpha1.ProducerInForce{Files: []v1alpha1.ProducerFile{{Client: "java", Hash: hash}}}
+	}
+	c.policy.Status.InForce, c.decided.inForce = inForce("aa"), inForce("aa")
+	if s := policyStatus(&c.policy, c.seen, c.decided, c.done); s.WorkloadSummary != "1/2" {
+		t.Errorf("nothing has changed: %s, %+v", s.WorkloadSummary, s.Workloads)
+	}
+	c.decided.inForce = inForce("bb")
+	s := policyStatus(&c.policy, c.seen, c.decided, c.done)
+	states := []v1alpha1.ProducerWorkloadState{v1alpha1.WorkloadConflict, v1alpha1.WorkloadRolling, v1alpha1.WorkloadNotAsked}
+	for i, want := range states {
+		if s.Workloads[i].State != want {
+			t.Errorf("workload %d is %s, want %s", i, s.Workloads[i].State, want)
+		}
+	}
+	if s.WorkloadSummary != "0/2" || c.done.workloads[0].State != v1alpha1.WorkloadApplied {
+		t.Errorf("%s, or the input was changed: %+v", s.WorkloadSummary, c.done.workloads)
+	}
+}
+
 // TestPolicyEvents: what is new is told once, and what went away.
 func TestPolicyEvents(t *testing.T) {
 	t.Parallel()

@@ -80,10 +80,33 @@ func policyStatus(policy *v1alpha1.KafkaProducerPolicy, seen policySnapshot, d p
 	case after.ObservedGeneration != policy.Generation:
 		after.Topics = nil // they are counted anew at the first look with this spec
 	}
+	if !equality.Semantic.DeepEqual(filesInForce(policy.Status), filesInForce(after)) {
+		done.workloads = outdated(done.workloads)
+	}
 	after.Workloads, after.WorkloadSummary = workloadsSeen(done.workloads)
 	setPolicyConditions(policy, &after, seen, d, done)
 	after.ObservedGeneration = policy.Generation
 	return after
+}
+
+func filesInForce(s v1alpha1.KafkaProducerPolicyStatus) []v1alpha1.ProducerFile {
+	if s.InForce == nil {
+		return nil
+	}
+	return s.InForce.Files
+}
+
+// outdated are workloads that were looked at before something else came into force:
+// what they run is not that, and whoever waits for Applied must not see it before.
+func outdated(workloads []v1alpha1.ProducerWorkload) []v1alpha1.ProducerWorkload {
+	workloads = slices.Clone(workloads)
+	for i := range workloads {
+		w := &workloads[i]
+		if w.State != v1alpha1.WorkloadNotAsked && w.State != v1alpha1.WorkloadConflict {
+			w.State, w.Applied, w.Message = v1alpha1.WorkloadRolling, 0, "it is about to be given what is in force"
+		}
+	}
+	return workloads
 }
 
 // stateOrder are the states, the worst first, and those that did not ask at the

@@ -54,7 +54,7 @@ func TestPolicyReachesWorkers(t *testing.T) {
 	}
 	t.Logf("hash %s, and after the change %s", before, after)
 
-	group := podsOf(t, g)
+	workers := workersOf(t, g)
 	mustKubectl(t, "-n", ns, "delete", "kpp", "lossless")
 	eventually(t, func(ctx context.Context) error {
 		var d appsv1.Deployment
@@ -70,8 +70,8 @@ func TestPolicyReachesWorkers(t *testing.T) {
 		}
 		return nil
 	})
-	if now := podsOf(t, g); !slices.Equal(uidsOf(group), uidsOf(now)) {
-		t.Errorf("the group's workers were replaced: %v, %v", uidsOf(group), uidsOf(now))
+	if now := workersOf(t, g); len(workers) != 2 || !slices.Equal(workers, now) {
+		t.Errorf("the group's workers were replaced: %v, %v", workers, now)
 	}
 	mustKubectl(t, "-n", ns, "wait", "--for=condition=ProducerPolicyAccepted=False", "kcg/orders", "--timeout=60s")
 }
@@ -129,10 +129,14 @@ func deploymentOf(t *testing.T, ns, name string) *appsv1.Deployment {
 	return &d
 }
 
-func uidsOf(pods []corev1.Pod) []types.UID {
+// workersOf are the uids of the group's own pods that are not ending.
+func workersOf(t *testing.T, g *v1alpha1.KafkaConsumerGroup) []types.UID {
+	t.Helper()
 	var uids []types.UID
-	for i := range pods {
-		uids = append(uids, pods[i].UID)
+	for _, pod := range podsOf(t, g) {
+		if pod.Labels["kafka.lagrange.dev/consumer-group"] == g.Name && pod.DeletionTimestamp.IsZero() {
+			uids = append(uids, pod.UID)
+		}
 	}
 	slices.Sort(uids)
 	return uids
