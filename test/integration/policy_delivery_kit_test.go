@@ -83,6 +83,7 @@ func startDelivery(t *testing.T, o deliveryOptions, ns string) (stop func()) {
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
+	indexGroups(ctx, t, mgr)
 	if err := r.SetupWithManager(ctx, mgr); err != nil {
 		t.Fatal(err)
 	}
@@ -100,6 +101,16 @@ func startDelivery(t *testing.T, o deliveryOptions, ns string) (stop func()) {
 	}
 	t.Cleanup(stop)
 	return stop
+}
+
+// indexGroups is what the group controller does in a manager that has both: without
+// it each look at a policy fails in part, and comes again later and later.
+func indexGroups(ctx context.Context, t *testing.T, mgr ctrl.Manager) {
+	t.Helper()
+	none := func(client.Object) []string { return nil }
+	if err := mgr.GetFieldIndexer().IndexField(ctx, &v1alpha1.KafkaConsumerGroup{}, "spec.producerPolicyRef.name", none); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // selecting has the policy select workloads with the label app.
