@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -15,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
 )
@@ -100,14 +102,17 @@ func serverWords(err error, name string) string {
 		words = status.Status().Message
 	}
 	words = strings.TrimPrefix(words, fmt.Sprintf("Deployment.apps %q is invalid: ", name))
-	return strings.ToValidUTF8(words[:min(len(words), 600)], "")
+	return strings.ToValidUTF8(words[:min(len(words), 600)], "") // no half of a character
 }
 
+// ensureConfigMap applies the workers' configuration unless it is there as its name,
+// which is of its content, says.
 func (r *KafkaConsumerGroupReconciler) ensureConfigMap(ctx context.Context, configMap *corev1.ConfigMap, seen groupSnapshot) error {
-	for i := range seen.configMaps {
-		if cm := &seen.configMaps[i]; cm.Name == configMap.Name && sameController(cm, configMap) {
-			return nil // immutable and named by its content: it is what it should be
-		}
+	if slices.ContainsFunc(seen.configMaps, func(cm corev1.ConfigMap) bool { return sameController(&cm, configMap) && sameFiles(&cm, configMap) }) {
+		return nil
+	}
+	if err := r.removeEdited(ctx, configMap); err != nil {
+		return err
 	}
 	u, err := toApply(configMap)
 	if err != nil {
@@ -117,6 +122,31 @@ func (r *KafkaConsumerGroupReconciler) ensureConfigMap(ctx context.Context, conf
 	if err != nil {
 		return fmt.Errorf("apply ConfigMap %q: %w", configMap.Name, err)
 	}
+	return nil
+}
+
+// removeEdited deletes a ConfigMap that is ours by its controller and has another
+// content than its name says: somebody has created it anew. An immutable one can't be
+// mended. Pods that run keep what they have mounted until the kubelet takes in the new
+// one, and what a worker has read until it is started anew: its report tells.
+func (r *KafkaConsumerGroupReconciler) removeEdited(ctx context.Context, configMap *corev1.ConfigMap) error {
+	var have corev1.ConfigMap
+	err := r.Live.Get(ctx, client.ObjectKeyFromObject(configMap), &have)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil
+	case err != nil:
+		return fmt.Errorf("get ConfigMap %q: %w", configMap.Name, err)
+	case !have.DeletionTimestamp.IsZero(): // what holds it may take its time
+		return fmt.Errorf("ConfigMap %q is being deleted", configMap.Name)
+	case !sameController(&have, configMap) || sameFiles(&have, configMap):
+		return nil
+	}
+	err = r.Delete(ctx, &have, client.Preconditions{UID: &have.UID})
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("delete ConfigMap %q, whose content is not what its name says: %w", configMap.Name, err)
+	}
+	log.FromContext(ctx).Info("deleted a ConfigMap whose content was not what its name says", "configMap", configMap.Name)
 	return nil
 }
 

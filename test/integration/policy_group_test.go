@@ -3,7 +3,9 @@ package integration
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -17,6 +19,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -305,6 +308,67 @@ func TestWorkersReport(t *testing.T) {
 	}
 	start("containerd://2")
 	wantReported(v1alpha1.ProducerWorkload{Kind: "KafkaConsumerGroup", Name: "reporting", State: v1alpha1.WorkloadDrifted, Pods: 1})
+}
+
+// TestEditedFilesAreReplaced: who creates a group's ConfigMap anew with other content,
+// under its name and as the group's, has pods run what nobody said. It is put right,
+// also with a manager that starts later, and no pod template changes.
+func TestEditedFilesAreReplaced(t *testing.T) {
+	t.Parallel()
+	ns, kafka := namespace(t), soundBroker(t, map[string]int32{"orders": 4})
+	stop := startManager(t, managerOptions{}, ns)
+	orders := policy(ns, "orders", kafka.address(), compressing("zstd"))
+	create(t, orders)
+	g := group(ns, "edited", kafka.address(), naming("orders"))
+	create(t, g)
+	wantGroupGiven(t, g, orders, "zstd")
+	before := wantDeployment(t, g, func(*appsv1.Deployment) error { return nil })
+	var good corev1.ConfigMap
+	if err := kube.Get(context.Background(), client.ObjectKey{Namespace: ns, Name: mounted(before)}, &good); err != nil {
+		t.Fatal(err)
+	}
+	edit := func(change func(*corev1.ConfigMap)) {
+		t.Helper()
+		edited := good.DeepCopy()
+		edited.ObjectMeta = metav1.ObjectMeta{Namespace: ns, Name: good.Name, Labels: good.Labels, OwnerReferences: good.OwnerReferences}
+		change(edited)
+		remove(t, &good)
+		eventually(t, func() error { // the controller may come first
+			err := kube.Create(context.Background(), edited)
+			if apierrors.IsAlreadyExists(err) {
+				err = errors.Join(err, client.IgnoreNotFound(kube.Delete(context.Background(), good.DeepCopy())))
+			}
+			return err
+		})
+		wantContent := func() error {
+			var now corev1.ConfigMap
+			if err := kube.Get(context.Background(), client.ObjectKeyFromObject(&good), &now); err != nil {
+				return err
+			}
+			if !maps.Equal(now.Data, good.Data) || now.Immutable == nil || !*now.Immutable {
+				return fmt.Errorf("%s has %v, want %v", now.Name, now.Data, good.Data)
+			}
+			return nil
+		}
+		if stop == nil {
+			startManager(t, managerOptions{}, ns)
+		}
+		eventually(t, wantContent)
+	}
+	weaker := func(cm *corev1.ConfigMap) {
+		cm.Data = maps.Clone(cm.Data)
+		cm.Data[workerconfig.ProducerFileName] = strings.Replace(cm.Data[workerconfig.ProducerFileName], `"all"`, `"none"`, 1)
+	}
+	edit(weaker)
+	edit(func(cm *corev1.ConfigMap) { cm.Immutable = nil })
+	edit(func(cm *corev1.ConfigMap) { weaker(cm); cm.Labels = nil })
+	stop()
+	stop = nil
+	edit(weaker)
+	wantConfigMaps(t, g, good.Name)
+	if after := wantDeployment(t, g, func(*appsv1.Deployment) error { return nil }); after.Generation != before.Generation {
+		t.Errorf("the template is the %d., before the %d.", after.Generation, before.Generation)
+	}
 }
 
 // TestDeletedUnderPolicy: workers that are stopped for good are stopped as they are.
