@@ -18,11 +18,15 @@ import (
 // another label, or news while its pods roll. A cache that lags behind our own
 // apply is no news.
 func (w *Workloads) refresh(ctx context.Context, of workload, m *workloadMemory) error {
+	m.version = of.ResourceVersion
 	if held := m.live; held != nil && (of.ResourceVersion == held.version || of.Generation < held.generation ||
-		of.Generation == held.generation && of.carries() == held.policy && held.rollout.done) {
+		of.Generation == held.generation && of.carries() == held.policy && held.rollout.done && held.rollout.observed) {
 		return nil
 	}
 	live, err := w.readWorkload(ctx, of)
+	if live != nil {
+		live.stays(m.live)
+	}
 	m.live = live
 	return err
 }
@@ -31,17 +35,18 @@ func (w *Workloads) refresh(ctx context.Context, of workload, m *workloadMemory)
 func (r *KafkaProducerPolicyReconciler) giveNow(
 	ctx context.Context, seen deliverySnapshot, w workload, wants *delivery, m *workloadMemory,
 ) (refused string, err error) {
-	generation, rolls := m.live.generation, m.live.fields != wants.fields
+	generation, rolls, again := m.live.generation, m.live.fields != wants.fields, resync
 	if !seen.ready(wants.configMap) {
 		refused, err = r.ensureFiles(ctx, wants.configMap)
 	}
 	if refused == "" && err == nil && rolls {
+		again = refusedAgainAfter
 		refused, err = r.applyTo(ctx, w, policyLabels(wants.policy), wants.template, m)
 	}
 	switch {
 	case err != nil:
 	case refused != "":
-		m.refused = refusedFields{fields: wants.fields, generation: generation, at: seen.now, why: refused}
+		m.refused = refusedFields{fields: wants.fields, generation: generation, version: m.version, at: seen.now, again: again, why: refused}
 	case rolls:
 		m.applied.noteApplied(wants.fields, seen.now)
 		log.FromContext(ctx).Info("gave the workload the policy's settings", "kind", w.kind, "workload", w.Name, "configMap", wants.configMap.Name)
@@ -59,7 +64,7 @@ func (r *KafkaProducerPolicyReconciler) takeBackNow(ctx context.Context, seen de
 		if refused != m.refused.why { // of a policy that is gone no status tells it
 			log.FromContext(ctx).Info("can't take the settings back from the workload", "kind", w.kind, "workload", w.Name, "reason", refused)
 		}
-		m.refused = refusedFields{generation: generation, at: seen.now, why: refused}
+		m.refused = refusedFields{generation: generation, version: m.version, at: seen.now, again: refusedAgainAfter, why: refused}
 	default:
 		m.applied = appliedFields{}
 		log.FromContext(ctx).Info("took the policy's settings back from the workload", "kind", w.kind, "workload", w.Name)
@@ -67,11 +72,17 @@ func (r *KafkaProducerPolicyReconciler) takeBackNow(ctx context.Context, seen de
 	return refused, err
 }
 
-// applyTo applies without force: what another manager has set is its own.
+// applyTo applies without force: what another manager has set is its own, but for
+// the name of an older ConfigMap of ours. Who goes back to an older template, as
+// kubectl rollout undo does, owns that name, and means nothing by it.
 func (r *KafkaProducerPolicyReconciler) applyTo(
 	ctx context.Context, w workload, labels map[string]string, template *corev1ac.PodTemplateSpecApplyConfiguration, m *workloadMemory,
 ) (refused string, err error) {
-	err = r.Apply(ctx, applyOf(w, labels, template), client.FieldOwner(ProducerFieldManager))
+	owner := client.FieldOwner(ProducerFieldManager)
+	err = r.Apply(ctx, applyOf(w, labels, template), owner)
+	if isProducerFilesName(m.live.configMap, w.Name) && onlyOurName(err) {
+		err = r.Apply(ctx, applyOf(w, labels, template), owner, client.ForceOwnership)
+	}
 	refused, err = refusalOr(err, "apply to %s %q", w.kind, w.Name)
 	if refused == "" {
 		m.live = nil // what came of it is read
@@ -122,6 +133,19 @@ func refusalOr(err error, format string, args ...any) (refused string, passing e
 	}
 	return "", fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), err)
 }
+
+// onlyOurName: nothing is in the way of an apply but the name of our ConfigMap.
+func onlyOurName(err error) bool {
+	status := apierrors.APIStatus(nil)
+	if !errors.As(err, &status) || status.Status().Details == nil {
+		return false
+	}
+	causes := status.Status().Details.Causes
+	return len(causes) == 1 && causes[0].Type == metav1.CauseTypeFieldManagerConflict && causes[0].Field == filesNameField
+}
+
+// filesNameField is the name of the ConfigMap in a workload.
+const filesNameField = `.spec.template.spec.volumes[name="` + producerVolume + `"].configMap.name`
 
 // conflictsIn says whose fields were in the way.
 func conflictsIn(status metav1.Status) []string {

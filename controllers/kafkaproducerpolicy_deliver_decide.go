@@ -35,7 +35,7 @@ func decideTakingBack(m workloadMemory, now time.Time) deliveryDecision {
 	switch {
 	case m.live.fields == "":
 		return deliveryDecision{}
-	case m.refused.still("", m.live, now):
+	case m.stillRefused("", now):
 		return deliveryDecision{actWait, m.refused.why}
 	}
 	return deliveryDecision{act: actRelease}
@@ -50,7 +50,7 @@ func decideGiving(wants *delivery, ready bool, m workloadMemory, now time.Time) 
 			v1alpha1.AnnotationProducerContainer, wants.container.name, m.live.containerNames())}
 	case m.live.fields == wants.fields && ready:
 		return deliveryDecision{}
-	case m.refused.still(wants.fields, m.live, now):
+	case m.stillRefused(wants.fields, now):
 		return deliveryDecision{actWait, m.refused.why}
 	case m.live.fields != wants.fields && m.applied.fields == wants.fields && m.applied.times >= 2 && now.Sub(m.applied.at) < undoneAgainAfter:
 		return deliveryDecision{actWait, fmt.Sprintf("somebody takes away what the policy adds, again and again, %q perhaps, which was the last other to write it: "+

@@ -4,8 +4,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
@@ -94,8 +96,10 @@ func TestDecideGiving(t *testing.T) {
 	now := time.Unix(10_000, 0)
 	ago := func(d time.Duration) time.Time { return now.Add(-d) }
 	refused := func(at time.Time, generation int64) refusedFields {
-		return refusedFields{fields: "new", generation: generation, at: at, why: "helm has it"}
+		return refusedFields{fields: "new", generation: generation, version: "1", at: at, again: refusedAgainAfter, why: "helm has it"}
 	}
+	filesRefused := refused(ago(30*time.Second), 7)
+	filesRefused.again = resync
 	live := func(fields string) *liveWorkload {
 		return &liveWorkload{fields: fields, generation: 7, containers: []containerSeen{{name: "main"}, {name: "proxy"}}, lastWriter: "helm"}
 	}
@@ -113,7 +117,11 @@ func TestDecideGiving(t *testing.T) {
 		"FilesGone":          {"its ConfigMap is gone", workloadMemory{live: live("new")}, false, false, actApply, ""},
 		"NoContainer":        {"there is none of the name", workloadMemory{live: live("old")}, true, true, actRefuse, `"main", "proxy"`},
 		"RefusedJustNow":     {"nothing has changed since", workloadMemory{live: live(""), refused: refused(ago(29*time.Second), 7)}, true, false, actWait, "helm has it"},
-		"RefusedBefore":      {"it may be asked again", workloadMemory{live: live(""), refused: refused(ago(30*time.Second), 7)}, true, false, actApply, ""},
+		"RefusedWritten":     {"it was written, just now", workloadMemory{live: live(""), version: "2", refused: refused(ago(29*time.Second), 7)}, true, false, actWait, "helm has it"},
+		"RefusedBefore":      {"it is written all the time", workloadMemory{live: live(""), version: "2", refused: refused(ago(30*time.Second), 7)}, true, false, actApply, ""},
+		"RefusedAndStill":    {"nobody has written it since", workloadMemory{live: live(""), version: "1", refused: refused(ago(10*time.Minute-1), 7)}, true, false, actWait, "helm has it"},
+		"RefusedLongAgo":     {"what is beside it may have changed", workloadMemory{live: live(""), version: "1", refused: refused(ago(10*time.Minute), 7)}, true, false, actApply, ""},
+		"FilesRefused":       {"nor does it tell of its ConfigMap", workloadMemory{live: live(""), version: "1", refused: filesRefused}, true, false, actApply, ""},
 		"RefusedOfOther":     {"the workload has changed", workloadMemory{live: live(""), refused: refused(ago(time.Second), 6)}, true, false, actApply, ""},
 		"TakenAwayOnce":      {"somebody took it away", workloadMemory{live: live(""), applied: appliedFields{"new", ago(time.Second), 1}}, true, false, actApply, ""},
 		"TakenAwayTwice":     {"and again", workloadMemory{live: live(""), applied: appliedFields{"new", ago(time.Second), 2}}, true, false, actWait, `"helm"`},
@@ -172,5 +180,18 @@ func TestAppliedAgain(t *testing.T) {
 	note("b", time.Minute)
 	if diff := cmp.Diff([]int{1, 2, 3, 4, 1, 1}, times); diff != "" {
 		t.Errorf("-want +have:\n%s", diff)
+	}
+}
+
+// TestRefusalsAreWhole: what a message is cut to has no half of a character: it
+// would come back otherwise than it was written, and be written again.
+func TestRefusalsAreWhole(t *testing.T) {
+	long := strings.Repeat("a", 599) + "\u00e9"
+	err := apierrors.NewBadRequest(long)
+	refused, _ := refusalOr(err, "")
+	for _, words := range []string{refused, serverWords(err, "shop")} {
+		if !utf8.ValidString(words) || !strings.HasSuffix(words, "aaa") {
+			t.Errorf("%q", words)
+		}
 	}
 }

@@ -21,7 +21,7 @@ type podReports interface {
 func reportWorkload(rolls rollout, wants *delivery, pods []*corev1.Pod, reports podReports, last v1alpha1.ProducerWorkload) workloadResult {
 	said := sayings(wants, pods, reports)
 	one := judgeWorkload(rolls, wants, said, pods)
-	if said.pending && rolls.done && wants.reported != "" && slices.Contains(saidLast, last.State) {
+	if said.pending && rolls.done && slices.Contains(saidLast, last.State) {
 		one = result(last.State, last.Message)
 		said.applied = min(int(last.Applied), said.pods)
 	}
@@ -61,14 +61,15 @@ func sayings(wants *delivery, pods []*corev1.Pod, reports podReports) podSayings
 	return s
 }
 
-// take takes in what a pod says. One that is not ready is not asked.
+// take takes in what a pod says. One that is not ready is not asked, and none where
+// no client of the policy would have an answer.
 func (s *podSayings) take(pod *corev1.Pod, wants *delivery, reports podReports) {
 	if !isReady(pod) {
 		return
 	}
 	s.ready++
 	if wants.reported == "" {
-		return // nobody reports what no client of the policy does
+		return
 	}
 	said, asked := reports.Of(pod, wants.container.name)
 	switch {
@@ -76,7 +77,7 @@ func (s *podSayings) take(pod *corev1.Pod, wants *delivery, reports podReports) 
 		s.pending, s.silent = true, first(s.silent, fmt.Sprintf("pod %q has not said yet what it runs", pod.Name))
 	case said.err != nil:
 		s.silent = first(s.silent, fmt.Sprintf("pod %q %s", pod.Name, said.err))
-	case said.hash != "" && said.hash == wants.reported:
+	case said.hash == wants.reported:
 		s.applied++
 	case said.hash == "":
 		s.silent = first(s.silent, fmt.Sprintf("pod %q says that it runs no settings of the policy", pod.Name))

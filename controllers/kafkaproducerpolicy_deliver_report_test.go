@@ -22,6 +22,14 @@ func (s said) Of(pod *corev1.Pod, container string) (producerReport, bool) {
 	return report, ok && container == "main"
 }
 
+// neverAsked are reports of pods that have none.
+type neverAsked struct{ t *testing.T }
+
+func (n neverAsked) Of(pod *corev1.Pod, _ string) (producerReport, bool) {
+	n.t.Errorf("pod %q is asked", pod.Name)
+	return producerReport{}, false
+}
+
 // givenPod is a pod that mounts the ConfigMap of settings.
 func givenPod(name, configMap string, mods ...func(*corev1.Pod)) *corev1.Pod {
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name}, Status: corev1.PodStatus{
@@ -77,10 +85,11 @@ func TestReportWorkload(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			wants := &delivery{container: containerSeen{name: "main"}, configMap: &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "files"}}, reported: "new"}
+			var reports podReports = tc.says
 			if tc.silent {
-				wants.reported = ""
+				wants.reported, reports = "", neverAsked{t}
 			}
-			got := reportWorkload(tc.rolls, wants, tc.pods, tc.says, tc.last)
+			got := reportWorkload(tc.rolls, wants, tc.pods, reports, tc.last)
 			if got.State != tc.state || got.Pods != tc.count || got.Applied != tc.agreed || !strings.Contains(got.Message, tc.words) || (got.Message == "") != (tc.words == "") {
 				t.Errorf("%+v, want %s, %d of %d, %q", got.ProducerWorkload, tc.state, tc.agreed, tc.count, tc.words)
 			}
@@ -98,7 +107,9 @@ func TestDeploymentRollout(t *testing.T) {
 		"Done":      {false, appsv1.DeploymentStatus{ObservedGeneration: 5, Replicas: 2, UpdatedReplicas: 2, AvailableReplicas: 2}, rollout{true, true, replacing, 2}},
 		"Unseen":    {false, appsv1.DeploymentStatus{ObservedGeneration: 4, Replicas: 2, UpdatedReplicas: 2, AvailableReplicas: 2}, rollout{false, false, replacing, 2}},
 		"OldPods":   {false, appsv1.DeploymentStatus{ObservedGeneration: 5, Replicas: 3, UpdatedReplicas: 2, AvailableReplicas: 3}, rollout{true, false, replacing, 3}},
-		"Few":       {false, appsv1.DeploymentStatus{ObservedGeneration: 5, Replicas: 1, UpdatedReplicas: 1, AvailableReplicas: 1}, rollout{true, false, replacing, 1}},
+		"ScaledUp":  {false, appsv1.DeploymentStatus{ObservedGeneration: 5, Replicas: 1, UpdatedReplicas: 1, AvailableReplicas: 1}, rollout{true, true, replacing, 1}},
+		"OneIsDown": {false, appsv1.DeploymentStatus{ObservedGeneration: 5, Replicas: 2, UpdatedReplicas: 2, AvailableReplicas: 1}, rollout{true, true, replacing, 2}},
+		"Recreated": {false, appsv1.DeploymentStatus{ObservedGeneration: 5}, rollout{true, false, replacing, 0}}, // those from before may be ending
 		"NotReady":  {false, appsv1.DeploymentStatus{ObservedGeneration: 5, Replicas: 2, UpdatedReplicas: 2}, rollout{true, false, replacing, 2}},
 		"Paused":    {true, appsv1.DeploymentStatus{ObservedGeneration: 5, Replicas: 2}, rollout{true, false, "the Deployment is paused: its pods are replaced once it goes on", 2}},
 		"PastItAll": {false, appsv1.DeploymentStatus{ObservedGeneration: 5, Replicas: 2, Conditions: failed}, rollout{true, false, "its rollout has failed: past its deadline", 2}},
@@ -112,22 +123,53 @@ func TestDeploymentRollout(t *testing.T) {
 	}
 }
 
+// TestRolloutOfNone: nothing is to run, and nothing does.
+func TestRolloutOfNone(t *testing.T) {
+	d := &appsv1.Deployment{Spec: appsv1.DeploymentSpec{Replicas: ptr.To[int32](0)}}
+	s := &appsv1.StatefulSet{Spec: appsv1.StatefulSetSpec{Replicas: ptr.To[int32](0)}}
+	if !deploymentRollout(d).done || !statefulSetRollout(s).done {
+		t.Errorf("%+v, %+v", deploymentRollout(d), statefulSetRollout(s))
+	}
+}
+
+// TestRollStaysOver: pods that come after the roll mount what it gave.
+func TestRollStaysOver(t *testing.T) {
+	over, not := rollout{observed: true, done: true}, rollout{}
+	for name, tc := range map[string]struct {
+		before *liveWorkload
+		want   rollout
+	}{
+		"Same":    {&liveWorkload{fields: "given", rollout: over}, rollout{done: true}},
+		"Rolling": {&liveWorkload{fields: "given", rollout: not}, not},
+		"Other":   {&liveWorkload{fields: "before", rollout: over}, not},
+		"Unknown": {nil, not},
+	} {
+		now := &liveWorkload{fields: "given", rollout: not}
+		if now.stays(tc.before); now.rollout != tc.want {
+			t.Errorf("%s: %+v, want %+v", name, now.rollout, tc.want)
+		}
+	}
+}
+
 func TestStatefulSetRollout(t *testing.T) {
 	onDelete := appsv1.StatefulSetUpdateStrategy{Type: appsv1.OnDeleteStatefulSetStrategyType}
+	partition := appsv1.StatefulSetUpdateStrategy{RollingUpdate: &appsv1.RollingUpdateStatefulSetStrategy{Partition: ptr.To[int32](2)}}
 	for name, tc := range map[string]struct {
 		strategy appsv1.StatefulSetUpdateStrategy
+		current  string
 		updated  int32
 		done     bool
 		words    string
 	}{
-		"Done":     {appsv1.StatefulSetUpdateStrategy{}, 2, true, ""},
-		"Half":     {appsv1.StatefulSetUpdateStrategy{}, 1, false, replacing},
-		"OnDelete": {onDelete, 1, false, "OnDelete"},
-		"Deleted":  {onDelete, 2, true, ""},
+		"Done":      {appsv1.StatefulSetUpdateStrategy{}, "new", 2, true, ""},
+		"Half":      {appsv1.StatefulSetUpdateStrategy{}, "old", 1, false, replacing},
+		"Partition": {partition, "old", 2, false, "partition 2"}, // scaled down to those that are updated
+		"OnDelete":  {onDelete, "old", 1, false, "OnDelete"},
+		"Deleted":   {onDelete, "old", 2, true, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := &appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Generation: 5}, Spec: appsv1.StatefulSetSpec{Replicas: ptr.To[int32](2), UpdateStrategy: tc.strategy}}
-			s.Status = appsv1.StatefulSetStatus{ObservedGeneration: 5, Replicas: 2, UpdatedReplicas: tc.updated, AvailableReplicas: 2}
+			s := &appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Generation: 5}, Spec: appsv1.StatefulSetSpec{Replicas: ptr.To[int32](3), UpdateStrategy: tc.strategy}}
+			s.Status = appsv1.StatefulSetStatus{ObservedGeneration: 5, Replicas: 2, UpdatedReplicas: tc.updated, AvailableReplicas: 1, CurrentRevision: tc.current, UpdateRevision: "new"}
 			if got := statefulSetRollout(s); got.done != tc.done || !strings.Contains(got.why, tc.words) {
 				t.Errorf("%+v, want done %t, %q", got, tc.done, tc.words)
 			}
@@ -169,5 +211,31 @@ func TestFilesAreNamedByContent(t *testing.T) {
 	}
 	if len(long) != 253 || !strings.Contains(long, "-producer-") {
 		t.Errorf("%q has %d characters", long, len(long))
+	}
+}
+
+// TestIsProducerFiles: only what is as ours are is ours to delete.
+func TestIsProducerFiles(t *testing.T) {
+	long := strings.Repeat("a", 250)
+	for name, tc := range map[string]struct {
+		workload, name string
+		mutable, want  bool
+	}{
+		"Ours":          {"shop", "shop-producer-0123456789", false, true},
+		"Long":          {long, producerFilesName(long, "0123456789"), false, true},
+		"LikeOurs":      {"shop-producer-a", "shop-producer-a-producer-0123456789", false, true},
+		"Mutable":       {"shop", "shop-producer-0123456789", true, false},
+		"OfAnother":     {"shop", "till-producer-0123456789", false, false},
+		"OtherHash":     {"shop", "shop-producer-mine", false, false},
+		"OtherName":     {"shop", "shop-settings", false, false},
+		"LongAndForged": {long, long, false, false},
+	} {
+		cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: tc.name}}
+		if cm.Immutable = ptr.To(true); tc.mutable {
+			cm.Immutable = nil
+		}
+		if got := isProducerFiles(cm, tc.workload); got != tc.want {
+			t.Errorf("%s: %q of %q is ours: %t", name, tc.name, tc.workload, got)
+		}
 	}
 }

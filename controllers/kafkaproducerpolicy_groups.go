@@ -80,9 +80,11 @@ func previousOf(policy *v1alpha1.KafkaProducerPolicy, group string) *v1alpha1.Pr
 }
 
 // judgeGroup tells the state of a group. What was said last stays while a pod is
-// being asked, so that neither a restart nor another worker is news.
+// being asked, so that neither a restart nor another worker is news. A roll is over
+// with the last pod from before and the first that is ready; scaling begins none, and
+// pods that turn not ready later don't either.
 func judgeGroup(inForce *v1alpha1.ProducerInForce, policy string, run groupRun, last *v1alpha1.ProducerWorkload, reports podReports) v1alpha1.ProducerWorkload {
-	alive, ready, old := run.sorted()
+	alive, current, old := run.sorted()
 	var files producerFileSet
 	if inForce != nil {
 		files = renderProducer(policy, *inForce) // the hashes in it may be of another version of Lagrange
@@ -99,14 +101,10 @@ func judgeGroup(inForce *v1alpha1.ProducerInForce, policy string, run groupRun, 
 		one.Message = "its Deployment is being created"
 		return one
 	}
-	rolls := deploymentRollout(run.deployment)
-	rolls.done = rolls.observed && !old && (len(alive) == 0 || len(ready) > 0)
 	wants := &delivery{container: containerSeen{name: workerconfig.ContainerName}, configMap: &corev1.ConfigMap{}, reported: reportedBy(files.told())}
-	if wants.reported == "" {
-		ready = nil // nobody to ask
-	}
-	said := sayings(wants, ready, reports)
-	if last != nil && isPending(ready, reports) && rolls.done {
+	said, rolls := sayings(wants, current, reports), deploymentRollout(run.deployment)
+	rolls.done = !old && (len(alive) == 0 || said.ready > 0 || last != nil && last.State != v1alpha1.WorkloadRolling)
+	if last != nil && said.pending && rolls.done {
 		one.State, one.Message, one.Applied = last.State, last.Message, min(last.Applied, one.Pods)
 		return one
 	}
@@ -115,12 +113,12 @@ func judgeGroup(inForce *v1alpha1.ProducerInForce, policy string, run groupRun, 
 	return one
 }
 
-// sorted are the pods that run or will, those of them that are ready and have what
-// the Deployment gives, and whether some have what it gave before.
-func (g groupRun) sorted() (alive, ready []*corev1.Pod, old bool) {
-	current := ""
+// sorted are the pods that run or will, those of them that have what the Deployment
+// gives, and whether some have what it gave before.
+func (g groupRun) sorted() (alive, current []*corev1.Pod, old bool) {
+	given := ""
 	if g.deployment != nil {
-		current = configMapOf(g.deployment.Spec.Template)
+		given = configMapOf(g.deployment.Spec.Template)
 	}
 	for i := range g.pods {
 		pod := &g.pods[i]
@@ -128,14 +126,13 @@ func (g groupRun) sorted() (alive, ready []*corev1.Pod, old bool) {
 			continue
 		}
 		alive = append(alive, pod)
-		switch {
-		case configMapOf(corev1.PodTemplateSpec{Spec: pod.Spec}) != current:
+		if configMapOf(corev1.PodTemplateSpec{Spec: pod.Spec}) == given {
+			current = append(current, pod)
+		} else {
 			old = true
-		case isReady(pod):
-			ready = append(ready, pod)
 		}
 	}
-	return alive, ready, old
+	return alive, current, old
 }
 
 // isGiven: the group's controller has given the workers these files.
@@ -165,14 +162,6 @@ func reportedBy(files []v1alpha1.ProducerFile) string {
 		}
 	}
 	return ""
-}
-
-// isPending: one of the pods is being asked for the first time.
-func isPending(pods []*corev1.Pod, reports podReports) bool {
-	return slices.ContainsFunc(pods, func(pod *corev1.Pod) bool {
-		_, asked := reports.Of(pod, workerconfig.ContainerName)
-		return !asked
-	})
 }
 
 // groupMattersToPolicies: it names another policy, was given something else, or

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -68,9 +70,24 @@ func (r *KafkaProducerPolicyReconciler) unused(ctx context.Context, cm *corev1.C
 		return false, nil
 	}
 	w := seen.workloads[at]
+	if !isProducerFiles(cm, w.Name) {
+		return false, nil
+	}
 	m := memory.of(w.UID)
 	if err := r.Workloads.refresh(ctx, w, m); err != nil || m.live == nil {
 		return false, err
 	}
 	return m.live.rollout.observed && m.live.configMap != cm.Name, nil
+}
+
+// isProducerFiles: it is named as ours are and can't be edited, as ours can't. What
+// else has the policy's label and the workload for its owner, somebody else made.
+func isProducerFiles(cm *corev1.ConfigMap, workload string) bool {
+	return isProducerFilesName(cm.Name, workload) && ptr.Deref(cm.Immutable, false)
+}
+
+// isProducerFilesName: files of the workload are named like this, of whatever content.
+func isProducerFilesName(name, workload string) bool {
+	hash := name[strings.LastIndex(name, "-")+1:]
+	return len(hash) == len(hashOf(nil)) && name == producerFilesName(workload, hash)
 }

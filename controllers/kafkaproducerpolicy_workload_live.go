@@ -51,6 +51,15 @@ type rollout struct {
 	pods int32
 }
 
+// stays: a roll that was over before stays over while what we gave is the same.
+// Pods that come or are replaced since then mount it too; not even the moment is
+// news in which the workload's controller has not seen yet that it was scaled.
+func (l *liveWorkload) stays(before *liveWorkload) {
+	if before != nil && before.rollout.done && before.fields == l.fields {
+		l.rollout.done = true
+	}
+}
+
 // readWorkload is the workload in full, from the API server; nil when it is gone.
 func (w *Workloads) readWorkload(ctx context.Context, of workload) (*liveWorkload, error) {
 	var live *liveWorkload
@@ -146,10 +155,13 @@ func lastWriterOf(o metav1.Object) string {
 
 const replacing = "its pods are being replaced"
 
+// deploymentRollout is done when no pod is of an older template and one is there:
+// how many more are to come is the matter of whoever scales. With none and some to
+// come, as when all are recreated, those from before may still be ending.
 func deploymentRollout(d *appsv1.Deployment) rollout {
 	s := d.Status
 	r := rollout{observed: s.ObservedGeneration >= d.Generation, pods: s.Replicas, why: replacing}
-	r.done = r.observed && s.UpdatedReplicas >= ptr.Deref(d.Spec.Replicas, 1) && s.Replicas <= s.UpdatedReplicas && s.AvailableReplicas >= s.UpdatedReplicas
+	r.done = r.observed && s.Replicas <= s.UpdatedReplicas && (s.AvailableReplicas > 0 || ptr.Deref(d.Spec.Replicas, 1) == 0)
 	if d.Spec.Paused {
 		r.why = "the Deployment is paused: its pods are replaced once it goes on"
 	}
@@ -161,11 +173,15 @@ func deploymentRollout(d *appsv1.Deployment) rollout {
 	return r
 }
 
+// statefulSetRollout is done when in addition no pod would come back with an older
+// template. With OnDelete none does, and its current revision stays the first one.
 func statefulSetRollout(set *appsv1.StatefulSet) rollout {
 	s, update := set.Status, set.Spec.UpdateStrategy
 	r := rollout{observed: s.ObservedGeneration >= set.Generation, pods: s.Replicas, why: replacing}
-	r.done = r.observed && s.UpdatedReplicas >= ptr.Deref(set.Spec.Replicas, 1) && s.Replicas <= s.UpdatedReplicas && s.AvailableReplicas >= s.UpdatedReplicas
-	if update.Type == appsv1.OnDeleteStatefulSetStrategyType {
+	onDelete := update.Type == appsv1.OnDeleteStatefulSetStrategyType
+	r.done = r.observed && s.Replicas <= s.UpdatedReplicas && (s.AvailableReplicas > 0 || ptr.Deref(set.Spec.Replicas, 1) == 0) &&
+		(onDelete || s.CurrentRevision == s.UpdateRevision)
+	if onDelete {
 		r.why = "its updateStrategy is OnDelete: a pod gets the settings when somebody deletes it"
 	}
 	if rolling := update.RollingUpdate; rolling != nil && ptr.Deref(rolling.Partition, 0) > 0 {

@@ -75,16 +75,22 @@ func producerFiles(w workload, policy string, files []producerpolicy.File) *core
 		data[file.Name] = file.Content
 		content = append(content, file.Name, file.Content)
 	}
-	suffix := "-producer-" + hashOf([]byte(strings.Join(content, "\x00")))
+	name := producerFilesName(w.Name, hashOf([]byte(strings.Join(content, "\x00"))))
 	return &corev1.ConfigMap{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: w.Namespace, Name: w.Name[:min(len(w.Name), 253-len(suffix))] + suffix, Labels: policyLabels(policy),
+			Namespace: w.Namespace, Name: name, Labels: policyLabels(policy),
 			OwnerReferences: []metav1.OwnerReference{{APIVersion: appsv1.SchemeGroupVersion.String(), Kind: w.kind, Name: w.Name, UID: w.UID}},
 		},
 		Immutable: ptr.To(true),
 		Data:      data,
 	}
+}
+
+// producerFilesName has of the workload's name what there is room for.
+func producerFilesName(workload, hash string) string {
+	suffix := "-producer-" + hash
+	return workload[:min(len(workload), 253-len(suffix))] + suffix
 }
 
 func policyLabels(policy string) map[string]string {

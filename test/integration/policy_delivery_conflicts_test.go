@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -70,6 +71,36 @@ func TestDeliveryRefused(t *testing.T) {
 			wantGiven(t, keen, "orders", "")
 			wantWorkload(t, p, keen, v1alpha1.WorkloadRolling)
 		})
+	}
+}
+
+// TestRefusedIsLeftAlone: what was refused is not tried again while nobody writes
+// the workload, but every ten minutes.
+func TestRefusedIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	ns, clock := namespace(t), testclock.NewFakePassiveClock(time.Now())
+	var writes atomic.Int64
+	startDelivery(t, deliveryOptions{clock: clock, wrap: func(c client.Client) client.Client { return counted{c, &writes} }}, ns)
+	keen := shop(t, ns, "keen", asking("shop"), func(d *appsv1.Deployment) {
+		c := &d.Spec.Template.Spec.Containers[0]
+		c.Env = append(c.Env, corev1.EnvVar{Name: workerconfig.EnvProducerConfig, Value: "/mine.json"})
+	})
+	p := accepted(t, ns, "orders", selecting("keen"))
+	wantWorkload(t, p, keen, v1alpha1.WorkloadConflict, `"shop-team" has set`)
+	tries := writes.Load()
+	for _, step := range []struct {
+		after time.Duration
+		write bool
+		want  int64
+	}{{9 * time.Minute, false, 0}, {30 * time.Second, true, 1}, {9 * time.Minute, false, 1}, {time.Minute, false, 2}} {
+		clock.SetTime(clock.Now().Add(step.after))
+		if step.write {
+			rework(t, keen, func(d *appsv1.Deployment) { d.Labels["more"] = "1" })
+		}
+		wakeUp(t, p, keen)
+		if n := writes.Load() - tries; n != step.want {
+			t.Errorf("after %s more: tried %d times again, want %d", step.after, n, step.want)
+		}
 	}
 }
 

@@ -126,6 +126,9 @@ func revised(t *testing.T, s *appsv1.StatefulSet, partition int32) *appsv1.Contr
 	before := s.DeepCopy()
 	s.Status.ObservedGeneration, s.Status.Replicas = s.Generation, *s.Spec.Replicas
 	s.Status.UpdatedReplicas, s.Status.AvailableReplicas, s.Status.ReadyReplicas = *s.Spec.Replicas-partition, *s.Spec.Replicas, *s.Spec.Replicas
+	if s.Status.UpdateRevision = revision.Name; partition == 0 {
+		s.Status.CurrentRevision = revision.Name
+	}
 	if err := kube.Status().Patch(context.Background(), s, client.MergeFrom(before)); err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
@@ -44,8 +45,12 @@ func TestDeliveryRollsOnce(t *testing.T) {
 	before := writes.Load()
 	rework(t, keen, func(d *appsv1.Deployment) { *d.Spec.Replicas = 3 }) // as an HPA would
 	rework(t, keen, func(d *appsv1.Deployment) { d.Labels["more"] = "1" })
-	playStatus(t, keen, allAvailable)
 	wakeUp(t, p, keen)
+	wantStill(t, p, keen, v1alpha1.WorkloadNotReporting) // its controller has not seen the third yet
+	playStatus(t, keen, func(d *appsv1.Deployment) { d.Status.Replicas, d.Status.UpdatedReplicas = 3, 3 })
+	wakeUp(t, p, keen)
+	// There is no room for the third.
+	wantStill(t, p, keen, v1alpha1.WorkloadNotReporting)
 	if n := writes.Load() - before; n != 0 { // those of the policy's status aside
 		t.Errorf("%d writes without another content", n)
 	}
@@ -53,9 +58,63 @@ func TestDeliveryRollsOnce(t *testing.T) {
 		t.Errorf("it mounts %q with %d replicas", given(is.Spec.Template), *is.Spec.Replicas)
 	}
 
+	mine := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{
+		Namespace: ns, Name: "keen-producer-mine", Labels: files.Labels, OwnerReferences: files.OwnerReferences,
+	}}
+	create(t, mine)
 	remove(t, old)
 	wantGone(t, files)
-	filesOf(t, ns, given(second.Spec.Template))
+	swept(t, filesOf(t, ns, given(second.Spec.Template)))
+	filesOf(t, ns, mine.Name)
+}
+
+// TestDeliveryAfterUndo: who goes back to an older template owns the name of our older
+// ConfigMap, and what is in force is given all the same. A name that isn't ours stays.
+func TestDeliveryAfterUndo(t *testing.T) {
+	t.Parallel()
+	ns := namespace(t)
+	startDelivery(t, deliveryOptions{}, ns)
+	keen := shop(t, ns, "keen", asking("shop"))
+	own := shop(t, ns, "own", asking("shop"), func(d *appsv1.Deployment) { d.Labels = keen.Labels })
+	p := accepted(t, ns, "orders", selecting("keen"))
+	first := given(wantGiven(t, keen, "orders", "").Spec.Template)
+	rolled(t, keen)
+	wantGiven(t, own, "orders", "")
+	changePolicy(t, p, func(s *v1alpha1.KafkaProducerPolicySpec) { s.Compression = v1alpha1.CompressionLZ4 })
+	accept(t, p)
+	second := given(wantGiven(t, keen, "orders", first).Spec.Template)
+	mounting := func(name string) func(*appsv1.Deployment) {
+		return func(d *appsv1.Deployment) {
+			for i, v := range d.Spec.Template.Spec.Volumes {
+				if v.Name == "lagrange-producer" {
+					d.Spec.Template.Spec.Volumes[i].ConfigMap.Name = name
+				}
+			}
+		}
+	}
+	rework(t, keen, mounting(first))
+	eventually(t, func() error {
+		if has := given(now(t, keen).Spec.Template); has != second {
+			return fmt.Errorf("it mounts %q, want %q", has, second)
+		}
+		return nil
+	})
+	rework(t, own, mounting("mine"))
+	wantWorkload(t, p, own, v1alpha1.WorkloadConflict, `"shop-team" has set`, "configMap.name")
+}
+
+// wantStill: the policy says this of the workload now.
+func wantStill(t *testing.T, p *v1alpha1.KafkaProducerPolicy, d *appsv1.Deployment, state v1alpha1.ProducerWorkloadState) {
+	t.Helper()
+	is, err := policyNow(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range is.Status.Workloads {
+		if w.Name == d.Name && w.State != state {
+			t.Errorf("%+v, want %s", w, state)
+		}
+	}
 }
 
 // wakeUp waits until the policy has been looked at anew, by a workload that it is told of.
@@ -141,8 +200,8 @@ func TestDeliveryToStatefulSet(t *testing.T) {
 func swept(t *testing.T, like *corev1.ConfigMap) {
 	t.Helper()
 	unused := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{
-		Namespace: like.Namespace, Name: like.Name + "-unused", Labels: like.Labels, OwnerReferences: like.OwnerReferences,
-	}}
+		Namespace: like.Namespace, Name: like.Name[:len(like.Name)-5] + "other", Labels: like.Labels, OwnerReferences: like.OwnerReferences,
+	}, Immutable: ptr.To(true)}
 	create(t, unused)
 	wantGone(t, unused)
 }
