@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -26,16 +27,28 @@ type delivered struct {
 }
 
 // deliver gives what the policy's status has in force to the workloads that
-// asked for it, and finds out what they and the workers of groups run.
+// asked for it, and finds out what they and the workers of groups run. Of what
+// could not be looked at stays what was said last.
 func (r *KafkaProducerPolicyReconciler) deliver(ctx context.Context, policy *v1alpha1.KafkaProducerPolicy) (delivered, error) {
 	groups, failed := r.groupWorkloads(ctx, policy)
+	if failed != nil {
+		groups = saidOf(policy, func(kind string) bool { return kind == groupKind })
+	}
 	done := delivered{workloads: groups, notEnabled: policy.Spec.Selector != nil && r.Workloads == nil}
 	if r.Workloads == nil {
 		return done, failed
 	}
 	workloads, _, err := r.deliverAll(ctx, client.ObjectKeyFromObject(policy))
+	if err != nil && workloads == nil {
+		workloads = saidOf(policy, func(kind string) bool { return kind != groupKind })
+	}
 	done.workloads, done.unreadable = append(done.workloads, workloads...), candidateOf(policy).unreadable
 	return done, errors.Join(failed, err)
+}
+
+// saidOf is what the policy's status says of workloads of these kinds.
+func saidOf(policy *v1alpha1.KafkaProducerPolicy, of func(kind string) bool) []v1alpha1.ProducerWorkload {
+	return slices.DeleteFunc(slices.Clone(policy.Status.Workloads), func(w v1alpha1.ProducerWorkload) bool { return !of(w.Kind) })
 }
 
 // release takes what a policy that is gone had added from workloads. No finalizer

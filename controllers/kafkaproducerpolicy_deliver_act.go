@@ -49,6 +49,7 @@ func (r *KafkaProducerPolicyReconciler) giveNow(
 		m.refused = refusedFields{fields: wants.fields, generation: generation, version: m.version, at: seen.now, again: again, why: refused}
 	case rolls:
 		m.applied.noteApplied(wants.fields, seen.now)
+		r.Recorder.Eventf(w, nil, corev1.EventTypeNormal, "ProducerPolicyGiven", "Apply", "KafkaProducerPolicy %q gave it the settings of ConfigMap %q", wants.policy, wants.configMap.Name)
 		log.FromContext(ctx).Info("gave the workload the policy's settings", "kind", w.kind, "workload", w.Name, "configMap", wants.configMap.Name)
 	}
 	return refused, err
@@ -67,6 +68,7 @@ func (r *KafkaProducerPolicyReconciler) takeBackNow(ctx context.Context, seen de
 		m.refused = refusedFields{generation: generation, version: m.version, at: seen.now, again: refusedAgainAfter, why: refused}
 	default:
 		m.applied = appliedFields{}
+		r.Recorder.Eventf(w, nil, corev1.EventTypeNormal, "ProducerPolicyTakenBack", "Release", "the settings of KafkaProducerPolicy %q were taken back", seen.policy.Name)
 		log.FromContext(ctx).Info("took the policy's settings back from the workload", "kind", w.kind, "workload", w.Name)
 	}
 	return refused, err

@@ -1,10 +1,13 @@
 package integration
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"reflect"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -16,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
 	"github.com/lagrange-operator/lagrange/api/workerconfig"
@@ -43,6 +47,45 @@ func runtimePod(t *testing.T) (hash *atomic.Value, probe *corev1.Probe) {
 		t.Fatal(err)
 	}
 	return hash, &corev1.Probe{ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/healthz", Port: intstr.FromInt(port)}}}
+}
+
+// unlisted is a client that can't list one kind.
+type unlisted struct {
+	client.Client
+	not reflect.Type
+}
+
+func (u unlisted) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
+	if reflect.TypeOf(list) == u.not {
+		return errors.New("can't be listed")
+	}
+	return u.Client.List(ctx, list, opts...)
+}
+
+// TestUnreadWorkloadsStay: what can't be looked at is not gone.
+func TestUnreadWorkloadsStay(t *testing.T) {
+	t.Parallel()
+	ns := namespace(t)
+	not := reflect.TypeOf(&v1alpha1.KafkaConsumerGroupList{})
+	startDelivery(t, deliveryOptions{wrap: func(c client.Client) client.Client { return unlisted{c, not} }}, ns)
+	keen := shop(t, ns, "keen", asking("shop"))
+	p := policy(ns, "orders", "127.0.0.1:1", selecting("keen"))
+	create(t, p)
+	eventually(t, func() error {
+		is, err := policyNow(p)
+		if err != nil {
+			return err
+		}
+		before := is.DeepCopy()
+		is.Status.Workloads = []v1alpha1.ProducerWorkload{{Kind: "KafkaConsumerGroup", Name: "billing", State: v1alpha1.WorkloadDrifted}}
+		return kube.Status().Patch(context.Background(), is, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+	})
+	accept(t, p)
+	wantWorkload(t, p, keen, v1alpha1.WorkloadRolling)
+	is, err := policyNow(p)
+	if err != nil || len(is.Status.Workloads) != 2 || is.Status.Workloads[0].Name != "billing" {
+		t.Errorf("%+v, %v", is.Status.Workloads, err)
+	}
 }
 
 // TestDeliveryReported: the policy says what the pods say that they run.

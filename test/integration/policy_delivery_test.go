@@ -35,6 +35,7 @@ func TestDeliveryToThoseWhoAsk(t *testing.T) {
 	})
 	d := wantGiven(t, keen, "orders", "")
 	wantWorkload(t, p, keen, v1alpha1.WorkloadRolling, "being replaced")
+	wantPolicyEvent(t, keen, "Normal", "ProducerPolicyGiven", `KafkaProducerPolicy "orders"`)
 	wantWorkload(t, p, shy, v1alpha1.WorkloadNotAsked, v1alpha1.AnnotationProducerContainer)
 
 	wantTemplate := keen.Spec.Template.DeepCopy()

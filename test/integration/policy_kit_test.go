@@ -95,16 +95,16 @@ func wantFinding(t *testing.T, p *v1alpha1.KafkaProducerPolicy, rule string, sev
 	})
 }
 
-// wantPolicyEvent waits for an event about the policy whose note has the text.
-func wantPolicyEvent(t *testing.T, p *v1alpha1.KafkaProducerPolicy, kind, reason, text string) {
+// wantPolicyEvent waits for an event about a policy, or one of its workloads, whose note has the text.
+func wantPolicyEvent(t *testing.T, p client.Object, kind, reason, text string) {
 	t.Helper()
 	eventually(t, func() error {
 		var list eventsv1.EventList
-		if err := kube.List(context.Background(), &list, client.InNamespace(p.Namespace)); err != nil {
+		if err := kube.List(context.Background(), &list, client.InNamespace(p.GetNamespace())); err != nil {
 			return err
 		}
 		for _, e := range list.Items {
-			if e.Regarding.Name == p.Name && e.Type == kind && e.Reason == reason && strings.Contains(e.Note, text) {
+			if e.Regarding.Name == p.GetName() && e.Type == kind && e.Reason == reason && strings.Contains(e.Note, text) {
 				return nil
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	clientprometheus "github.com/prometheus/client_golang/prometheus"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/yaml"
 
 	"github.com/lagrange-operator/lagrange/controllers"
@@ -83,7 +84,7 @@ func metricNames(t *testing.T) []string {
 	t.Helper()
 	names := nameBook{}
 	kafkaadmin.NewPool(kafkaadmin.Options{MetricsRegisterer: &names})
-	names.MustRegister(controllers.Metrics{})
+	names.MustRegister(controllers.Metrics{}, metrics.Registry.(clientprometheus.Collector)) // those of policies are the registry's
 	return names
 }
 
@@ -91,7 +92,7 @@ func metricNames(t *testing.T) []string {
 type nameBook []string
 
 func (b *nameBook) Register(c clientprometheus.Collector) error {
-	described := make(chan *clientprometheus.Desc, 100)
+	described := make(chan *clientprometheus.Desc, 1000)
 	c.Describe(described)
 	close(described)
 	for desc := range described {
