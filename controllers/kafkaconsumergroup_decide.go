@@ -103,6 +103,7 @@ func (r *KafkaConsumerGroupReconciler) scaleConfig(group *v1alpha1.KafkaConsumer
 	if spec.LagTarget != nil {
 		c.MessagesPerReplica = spec.LagTarget.MessagesPerReplica
 	}
+	c.Target = targetConfig(group.Spec)
 	if spec.OnUnknown != nil {
 		c.OnUnknown = autoscale.OnUnknown{After: spec.OnUnknown.After.Duration, MinReplicas: spec.OnUnknown.MinReplicas}
 	}
@@ -134,6 +135,9 @@ func (r *KafkaConsumerGroupReconciler) scaleObservation(group *v1alpha1.KafkaCon
 	}
 	o.Lag, o.Unknown = seen.lag.Known()
 	o.Partitions, o.AllTopics = seen.lag.PartitionCounts()
+	if inSeconds(group.Spec.Scaling) && o.Unknown == 0 {
+		o.At, o.Target, o.Topics = seen.lag.At, targetObservation(seen), topicNames(seen.lag)
+	}
 	o.Rebalancing = seen.sample.State.Rebalancing()
 	if err := seen.sample.StateErr; err != nil {
 		o.StateUnknown = err.Error()

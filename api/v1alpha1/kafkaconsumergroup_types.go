@@ -226,6 +226,9 @@ const (
 // +kubebuilder:validation:XValidation:rule="!has(self.maxReplicas) || self.maxReplicas >= self.minReplicas",message="maxReplicas must not be smaller than minReplicas",fieldPath=".maxReplicas"
 // +kubebuilder:validation:XValidation:rule="self.mode != 'Auto' || has(self.lagTarget)",message="lagTarget is required in mode Auto",fieldPath=".lagTarget"
 // +kubebuilder:validation:XValidation:rule="!has(self.onUnknown) || !has(self.maxReplicas) || self.onUnknown.minReplicas <= self.maxReplicas",message="onUnknown.minReplicas must not be greater than maxReplicas",fieldPath=".onUnknown"
+// +kubebuilder:validation:XValidation:rule="!has(self.capacityHint) || (has(self.lagTarget) && has(self.lagTarget.seconds))",message="capacityHint is for lagTarget.seconds: set that, or remove capacityHint",fieldPath=".capacityHint"
+// +kubebuilder:validation:XValidation:rule="!has(self.risk) || (has(self.lagTarget) && has(self.lagTarget.seconds))",message="risk is for lagTarget.seconds: set that, or remove risk",fieldPath=".risk"
+// +kubebuilder:validation:XValidation:rule="!has(self.prefer) || (has(self.lagTarget) && has(self.lagTarget.seconds))",message="prefer is for lagTarget.seconds: set that, or remove prefer",fieldPath=".prefer"
 type ScalingSpec struct {
 	// mode is Auto (follow the lag target) or Manual (obey spec.replicas). Default: Auto.
 	// +kubebuilder:validation:Enum=Auto;Manual
@@ -247,9 +250,29 @@ type ScalingSpec struct {
 	// +optional
 	MaxReplicas *int32 `json:"maxReplicas,omitempty"`
 
-	// lagTarget is how far the group may lag. Required in mode Auto.
+	// lagTarget is how far the group may lag, in seconds or in messages. Required in mode Auto.
 	// +optional
 	LagTarget *LagTarget `json:"lagTarget,omitempty"`
+
+	// capacityHint is how many messages a second one worker handles, used until that is learned. Only with
+	// lagTarget.seconds. Default: it is learned from workers that have more to do than they can.
+	// +kubebuilder:validation:Minimum=1
+	// +optional
+	CapacityHint int64 `json:"capacityHint,omitempty"`
+
+	// risk is in how many of 100 cases arrivals may be more than planned for until new workers work: less costs
+	// workers, more costs time above the target. Only with lagTarget.seconds. Default: 20.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=50
+	// +optional
+	Risk int32 `json:"risk,omitempty"`
+
+	// prefer is Cost (spend the target: a backlog worth up to lagTarget.seconds stands) or Freshness (as many
+	// workers as handle what arrives, so that none stands; it takes more workers). Only with lagTarget.seconds.
+	// Default: Cost.
+	// +kubebuilder:validation:Enum=Cost;Freshness
+	// +optional
+	Prefer Preference `json:"prefer,omitempty"`
 
 	// onUnknown raises the number of workers to a floor when the lag has been unknown for long. It never lowers
 	// it. Without it the number is held while the lag is unknown.
@@ -267,12 +290,31 @@ type ScalingSpec struct {
 	CatchUp metav1.Duration `json:"catchUp,omitzero"`
 }
 
-// LagTarget is how far the group may lag.
+// Preference is what a group with a lag target in seconds gives up for what.
+type Preference string
+
+// The preferences.
+const (
+	// PreferCost spends the lag target on fewer workers.
+	PreferCost Preference = "Cost"
+	// PreferFreshness spends workers on less lag.
+	PreferFreshness Preference = "Freshness"
+)
+
+// LagTarget is how far the group may lag: in seconds or in messages.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.seconds) != has(self.messagesPerReplica)",message="set seconds or messagesPerReplica, and not both"
 type LagTarget struct {
+	// seconds is how long the oldest message that is not handled may wait: the number of workers is the fewest with
+	// which none waits longer, found from arrivals, what a worker handles, and how long new workers take to start.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=86400
+	// +optional
+	Seconds int32 `json:"seconds,omitempty"`
 	// messagesPerReplica is how many messages of lag one worker may carry: with 1000, a lag of 3500 wants 4 workers.
 	// +kubebuilder:validation:Minimum=1
-	// +required
-	MessagesPerReplica int64 `json:"messagesPerReplica"`
+	// +optional
+	MessagesPerReplica int64 `json:"messagesPerReplica,omitempty"`
 }
 
 // OnUnknown is the floor while the lag is unknown.

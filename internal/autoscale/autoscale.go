@@ -6,6 +6,7 @@ package autoscale
 import (
 	"time"
 
+	"github.com/lagrange-operator/lagrange/internal/autoscale/target"
 	"github.com/lagrange-operator/lagrange/internal/layout"
 )
 
@@ -19,8 +20,12 @@ type Config struct {
 	Replicas int32
 	// MinReplicas and MaxReplicas bound the automatic count; MaxReplicas 0 is no bound.
 	MinReplicas, MaxReplicas int32
-	// MessagesPerReplica is the lag that one worker may carry, at least 1.
+	// MessagesPerReplica is the lag that one worker may carry, at least 1. It means
+	// nothing with a Target.
 	MessagesPerReplica int64
+	// Target is a lag target in seconds, and none while its Target is 0. Its Counts,
+	// Assignor and SeenFor are filled in from what follows.
+	Target target.Config
 	// OnUnknown raises the count when lag has been unknown for long.
 	OnUnknown OnUnknown
 	// CatchUp is the time for a backlog.
@@ -30,7 +35,8 @@ type Config struct {
 	// Assignor is the group's own.
 	Assignor layout.Assignor
 	// ScaleDownAfter is how long the count must have been too high before it
-	// goes down, and then only to the highest count wanted in that time.
+	// goes down, and then only to the highest count wanted in that time. A Target has
+	// its own way down, which begins once the group has been seen for as long.
 	ScaleDownAfter time.Duration
 }
 
@@ -74,8 +80,12 @@ type Observation struct {
 	Replicas int32
 	// Sampled is false while no usable sample exists; then what follows up to WhyUnknown means nothing.
 	Sampled bool
+	// At is when the sample was taken.
+	At time.Time
 	// Lag is the lag over the partitions that are known.
 	Lag int64
+	// Target is what a lag target in seconds goes by, but for its Replicas.
+	Target target.Observation
 	// Backlog is the part of Lag that CatchUp is for.
 	Backlog int64
 	// Produced is how many messages a second are written to the group's topics, and
@@ -85,6 +95,8 @@ type Observation struct {
 	Unknown int
 	// Partitions are the partitions of each topic that is known.
 	Partitions []int32
+	// Topics are their names, needed only to name a partition.
+	Topics []string
 	// AllTopics is false while a topic's partitions are not known.
 	AllTopics bool
 	// WhyUnknown says in words why the lag is unknown.
@@ -98,6 +110,9 @@ type Observation struct {
 	// neither members nor commits, or they wait for a topic that doesn't exist, so
 	// that more workers can't help.
 	NeverJoined bool
+
+	// demand is what the lag target in seconds asks for; Decide sets it.
+	demand target.Demand
 }
 
 // unsettled: partitions are or may be on the move.
@@ -106,7 +121,8 @@ func (o Observation) unsettled() bool { return o.Rebalancing || o.StateUnknown !
 func (o Observation) lagKnown() bool { return o.Sampled && o.Unknown == 0 }
 
 // State is what a decision remembers. The zero value is right after a restart:
-// it delays the next scale-down by the whole window and nothing else.
+// it delays the next scale-down by the whole window. With a lag target in seconds
+// the count is held until the rates are known again.
 type State struct {
 	// Window are the counts wanted lately, newest last, each smaller than the
 	// one before: all that is needed for the highest in the window.
@@ -117,6 +133,9 @@ type State struct {
 	UnknownSince time.Time
 	// Last is when the state was last brought forward.
 	Last time.Time
+	// Target is what the lag target in seconds remembers, up to the sample of TargetAt.
+	Target   target.State
+	TargetAt time.Time
 }
 
 // Wanted is a count that lag asked for at a time.

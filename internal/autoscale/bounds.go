@@ -2,6 +2,7 @@ package autoscale
 
 import (
 	"math"
+	"slices"
 
 	"github.com/lagrange-operator/lagrange/internal/layout"
 )
@@ -42,6 +43,13 @@ func (b bounds) clamp(replicas int32) (int32, Limit) {
 		return b.floor, LimitMinReplicas
 	}
 	return replicas, LimitNone
+}
+
+// within are the counts that make a difference and are allowed.
+func (b bounds) within() []int32 {
+	from, _ := slices.BinarySearch(b.counts, b.floor)
+	to, _ := slices.BinarySearch(b.counts, b.ceiling)
+	return b.counts[from:min(to+1, len(b.counts))]
 }
 
 // hold is the present count within the bounds. A count that makes no difference

@@ -9,14 +9,23 @@ import (
 //
 // A reset comes before everything, then a pause, then Manual, then lag: as many
 // workers as lag / MessagesPerReplica rounds up to, raised to a count that makes a
-// difference and kept between the bounds; CatchUp says what a backlog counts. Up at once; down only when the count
-// was too high for all of ScaleDownAfter, and in one step. While the group
-// rebalances, or may, the count is held, since the lag is then of our own making. While
-// any lag is unknown it never goes down; it goes up only if the known
+// difference and kept between the bounds; CatchUp says what a backlog counts. Up at once; down only
+// when the count was too high for all of ScaleDownAfter, and in one step. While the
+// group rebalances, or may, the count is held, since the lag is then of our own making.
+// While any lag is unknown it never goes down; it goes up only if the known
 // partitions alone ask for it, or by OnUnknown. The user's bounds hold always.
+//
+// With a Target the lag known asks for what package target says, and neither
+// MessagesPerReplica nor ScaleDownAfter counts, but for a backlog.
 func Decide(c Config, s State, o Observation, now time.Time) (State, Decision) {
 	s = s.forward(o.lagKnown(), now)
 	b := boundsOf(c, o)
+	s, o = s.ask(c, o, b)
+	return decide(c, s, o, b, now)
+}
+
+// decide is Decide with the lag target in seconds asked.
+func decide(c Config, s State, o Observation, b bounds, now time.Time) (State, Decision) {
 	var d Decision
 	switch {
 	case c.Reset != "":
@@ -25,6 +34,9 @@ func Decide(c Config, s State, o Observation, now time.Time) (State, Decision) {
 		d = paused(c, o, b, now)
 	case c.Manual:
 		d = Decision{Replicas: c.Replicas, Reason: ReasonManual}
+	case o.lagKnown() && bySeconds(c, o, now):
+		s.Window = nil
+		d = byTarget(c, o, b)
 	case o.lagKnown():
 		s, d = byLag(c, s, o, b, now)
 	default:
@@ -59,15 +71,9 @@ func byLag(c Config, s State, o Observation, b bounds, now time.Time) (State, De
 	s = s.want(wanted, now, c.ScaleDownAfter)
 	d := Decision{Replicas: wanted, Reason: byDemand(c, o, now), Limit: limit}
 	held := b.hold(o)
-	switch {
-	case !o.Exists || o.Replicas == 0 || wanted == held:
-		return s, d
-	case o.Rebalancing:
-		d.Replicas, d.Reason = held, ReasonRebalancing
-	case o.StateUnknown != "":
-		d.Replicas, d.Reason = held, ReasonGroupUnknown
-	case wanted > held && o.NeverJoined:
-		d.Replicas, d.Reason = held, ReasonNeverJoined
+	switch reason := o.keeps(held, wanted); {
+	case reason != "":
+		d.Replicas, d.Reason = held, reason
 	case wanted < held && !s.full(now, c.ScaleDownAfter):
 		d.Replicas, d.Reason, d.RecheckAfter = held, ReasonCoolingDown, s.untilLower(now, c.ScaleDownAfter)
 	case wanted < held:
@@ -77,6 +83,21 @@ func byLag(c Config, s State, o Observation, b bounds, now time.Time) (State, De
 		}
 	}
 	return s, d
+}
+
+// keeps is why the count is held although another is wanted, "" for no reason.
+func (o Observation) keeps(held, wanted int32) Reason {
+	switch {
+	case !o.Exists || o.Replicas == 0 || wanted == held:
+		return ""
+	case o.Rebalancing:
+		return ReasonRebalancing
+	case o.StateUnknown != "":
+		return ReasonGroupUnknown
+	case wanted > held && o.NeverJoined:
+		return ReasonNeverJoined
+	}
+	return ""
 }
 
 // byPartialLag decides with some or all lag unknown: never down, except by the
@@ -116,8 +137,12 @@ func byDemand(c Config, o Observation, now time.Time) Reason {
 	return ReasonLagTarget
 }
 
-// needed is the least number of workers that carries the lag, at least 1.
+// needed is the least number of workers that carries the lag, at least 1. A lag
+// target in seconds sets no number to a lag.
 func needed(c Config, lag int64) int32 {
+	if c.inSeconds() {
+		return 1
+	}
 	per := max(c.MessagesPerReplica, 1)
 	workers := lag / per
 	if lag%per != 0 {

@@ -64,6 +64,9 @@ func demand(c Config, o Observation, now time.Time) string {
 	if catchingUp(c, o, now) {
 		return fmt.Sprintf("%d %s, %s", partitions, noun, backlogDemand(c, o, now))
 	}
+	if c.inSeconds() {
+		return fmt.Sprintf("%d %s, %s", partitions, noun, targetDemand(c, o))
+	}
 	return fmt.Sprintf("%d %s, %s %s at %s a replica needs %d",
 		partitions, noun, known, grouped(lag.Round(o.Lag)), grouped(c.MessagesPerReplica), needed(c, o.Lag))
 }
@@ -105,6 +108,9 @@ func limited(c Config, o Observation, d Decision, now time.Time) string {
 		return fmt.Sprintf(", and the partitions can use %d", d.Useful)
 	case LimitMinReplicas:
 		return fmt.Sprintf(", and minReplicas is %d", c.MinReplicas)
+	}
+	if bySeconds(c, o, now) { // it asks for counts that help only
+		return ""
 	}
 	if (d.Reason == ReasonLagTarget || d.Reason == ReasonCatchUp) && d.Replicas > demanded(c, o, now) {
 		return fmt.Sprintf(", and %d is the next count that helps", d.Replicas)

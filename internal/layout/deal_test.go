@@ -1,59 +1,10 @@
 package layout
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
-
-	"github.com/IBM/sarama"
 )
-
-// TestDealIsSaramas: range and round-robin deal as sarama's strategies of those names.
-func TestDealIsSaramas(t *testing.T) {
-	strategies := map[Assignor]sarama.BalanceStrategy{Range: sarama.NewBalanceStrategyRange(), RoundRobin: sarama.NewBalanceStrategyRoundRobin()}
-	for assignor, strategy := range strategies {
-		for _, counts := range [][]int{{12}, {7, 3}, {1, 1, 1}, {5, 5}} {
-			for members := 1; members <= 14; members++ {
-				want := planned(t, strategy, counts, members)
-				if got := assignor.Deal(topicsOf(counts), make([]int, len(want)), members); !slices.Equal(got, want) {
-					t.Errorf("%s of %v to %d: %v, sarama has %v", assignor, counts, members, got, want)
-				}
-			}
-		}
-	}
-}
-
-// planned is sarama's plan, in the order of topic and partition.
-func planned(t *testing.T, strategy sarama.BalanceStrategy, counts []int, members int) []int {
-	t.Helper()
-	topics, metadata := map[string][]int32{}, map[string]sarama.ConsumerGroupMemberMetadata{}
-	var names []string
-	for i, n := range counts {
-		names = append(names, fmt.Sprintf("t%d", i))
-		for p := range n {
-			topics[names[i]] = append(topics[names[i]], int32(p))
-		}
-	}
-	for m := range members {
-		metadata[fmt.Sprintf("m%02d", m)] = sarama.ConsumerGroupMemberMetadata{Topics: names}
-	}
-	plan, err := strategy.Plan(metadata, topics)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var owners []int
-	for i, n := range counts {
-		for p := range n {
-			for m := range members {
-				if slices.Contains(plan[fmt.Sprintf("m%02d", m)][names[i]], int32(p)) {
-					owners = append(owners, m)
-				}
-			}
-		}
-	}
-	return owners
-}
 
 func topicsOf(counts []int) []int {
 	var topics []int
