@@ -10,6 +10,8 @@ KUBECONFIG  ?= $(shell go run ./hack/cluster kubeconfig 2>/dev/null)
 KUBECTL      = KUBECONFIG="$(KUBECONFIG)" "$$(go run ./hack/cluster binaries)/kubectl"
 # What images are called in the cluster.
 VERSION     ?= dev
+# A comma inside a function of make.
+comma       := ,
 
 .PHONY: help
 help: ## list the targets
@@ -82,7 +84,7 @@ example-im: ## instant messages through Kafka into MariaDB while workers and bro
 	@go run ./examples/im --messages=$(or $(MESSAGES),100000) --rounds=$(or $(ROUNDS),1)
 
 ## Figures
-.PHONY: bench-reconcile bench-lag bench-worker bench-reset bench-policy
+.PHONY: bench-reconcile bench-lag bench-worker bench-reset bench-policy bench-scaling
 bench-lag: ## cost of a poll cycle over GROUPS=3000 TOPICS=600 PARTITIONS=16 BROKERS=3 RTT=2ms METADATA=60; JSON on the last line
 	@go run ./hack/bench lag --groups=$(or $(GROUPS),3000) --topics=$(or $(TOPICS),600) --partitions=$(or $(PARTITIONS),16) \
 		--brokers=$(or $(BROKERS),3) --rtt=$(or $(RTT),2ms) --metadata=$(or $(METADATA),60)
@@ -94,6 +96,9 @@ bench-reset: ## what resets of 1,000 and 10,000 partitions take on Apache Kafka,
 	@go run ./hack/bench reset --rounds=$(or $(ROUNDS),5)
 bench-policy: ## cost of POLICIES=500 producer policies over TOPICS=2000 topics while nothing changes, in CYCLES=5 of a minute; JSON on the last line
 	@go run ./hack/bench policy --policies=$(or $(POLICIES),500) --topics=$(or $(TOPICS),2000) --cycles=$(or $(CYCLES),5)
+bench-scaling: ## cost of the scaling decision beside KEDA's and others', simulated on the arrival rates of TRACES=dir (default: those shipped) into OUT=dir (default: a temporary one), SEEDS=5, TARGETS=60s,300s, SCENARIO=usual; JSON on the last line
+	@go run ./hack/scaling -traces=$(or $(TRACES),hack/scaling/traces/data) -out=$(OUT) -seeds=$(or $(SEEDS),5) \
+		-targets=$(or $(TARGETS),60s$(comma)300s) -scenario=$(or $(SCENARIO),usual)
 
 ## Evidence
 .PHONY: evidence
