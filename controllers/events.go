@@ -41,6 +41,7 @@ func (e groupEvent) log(ctx context.Context) {
 var toldConditions = []string{
 	v1alpha1.ConditionConnectionResolved, v1alpha1.ConditionKafkaReachable, v1alpha1.ConditionLagKnown,
 	v1alpha1.ConditionProducerPolicyAccepted, v1alpha1.ConditionStalled, v1alpha1.ConditionPaused,
+	v1alpha1.ConditionSkewDetected, v1alpha1.ConditionScaleUpIneffective,
 }
 
 // eventsOf tells of what changed between two statuses: replicas with the
@@ -122,6 +123,8 @@ var abnormal = map[string]metav1.ConditionStatus{
 	v1alpha1.ConditionAccepted:               metav1.ConditionFalse,
 	v1alpha1.ConditionProducerPolicyAccepted: metav1.ConditionFalse,
 	v1alpha1.ConditionApplied:                metav1.ConditionFalse,
+	v1alpha1.ConditionSkewDetected:           metav1.ConditionTrue,
+	v1alpha1.ConditionScaleUpIneffective:     metav1.ConditionTrue,
 }
 
 // passing are reasons of abnormal conditions that end by themselves, as planned.

@@ -57,6 +57,13 @@ func (r *KafkaConsumerGroupReconciler) setConditions(
 	}
 	set(v1alpha1.ConditionScalingActive, scalingActive(group, seen, d, done))
 	set(v1alpha1.ConditionScalingLimited, scalingLimited(group, d))
+	if inSeconds(group.Spec.Scaling) {
+		set(v1alpha1.ConditionSkewDetected, skewDetected(d))
+		set(v1alpha1.ConditionScaleUpIneffective, scaleUpIneffective(d))
+	} else {
+		meta.RemoveStatusCondition(&s.Conditions, v1alpha1.ConditionSkewDetected)
+		meta.RemoveStatusCondition(&s.Conditions, v1alpha1.ConditionScaleUpIneffective)
+	}
 	stalled := r.stalled(s, seen, d, done)
 	set(v1alpha1.ConditionStalled, stalled)
 	if !done.overtaken() || meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionReconciling) == nil {
@@ -137,6 +144,8 @@ func scalingActive(group *v1alpha1.KafkaConsumerGroup, seen groupSnapshot, d dec
 		return verdict{no, string(autoscale.ReasonPaused), "a pause is in force"}
 	case group.Spec.Scaling.Mode == v1alpha1.ScalingManual:
 		return verdict{no, string(autoscale.ReasonManual), "scaling.mode is Manual"}
+	case group.Spec.Scaling.Mode == v1alpha1.ScalingRecommend:
+		return verdict{no, string(autoscale.ReasonRecommend), "scaling.mode is Recommend: the number of workers is held, and status.scaling tells what Auto would ask for"}
 	case d.unknown != nil && d.unknown.reason == v1alpha1.ReasonNotSampled:
 		return verdict{notSeen, v1alpha1.ReasonNotSampled, "the first look at the group has not ended yet"}
 	case d.unknown != nil:
@@ -160,6 +169,8 @@ func scalingLimited(group *v1alpha1.KafkaConsumerGroup, d decision) verdict {
 		return verdict{no, string(autoscale.ReasonPaused), "a pause is in force"}
 	case group.Spec.Scaling.Mode == v1alpha1.ScalingManual:
 		return verdict{no, string(autoscale.ReasonManual), "scaling.mode is Manual"}
+	case group.Spec.Scaling.Mode == v1alpha1.ScalingRecommend:
+		return verdict{no, string(autoscale.ReasonRecommend), "scaling.mode is Recommend"}
 	case d.unknown != nil && d.scale.Limit == autoscale.LimitNone:
 		return verdict{notSeen, string(autoscale.ReasonLagUnknown), "what the lag asks for is unknown"}
 	}
@@ -172,6 +183,29 @@ func scalingLimited(group *v1alpha1.KafkaConsumerGroup, d decision) verdict {
 		return verdict{yes, v1alpha1.ReasonAtMinReplicas, "the lag asks for fewer workers than minReplicas"}
 	}
 	return verdict{no, v1alpha1.ReasonWithinBounds, "bounds and partitions allow what the lag asks for"}
+}
+
+// skewDetected is what only a lag target in seconds finds, as scaleUpIneffective is.
+func skewDetected(d decision) verdict {
+	switch {
+	case d.unknown != nil:
+		return verdict{notSeen, string(autoscale.ReasonLagUnknown), "the lag is unknown"}
+	case d.scale.Hot != "":
+		return verdict{yes, v1alpha1.ReasonHotPartition, d.scale.Hot +
+			" gets more messages than one worker handles: no number of workers keeps up with it. Spread its keys, or make handling a message faster"}
+	}
+	return verdict{no, v1alpha1.ReasonNoHotPartition, "no partition is known to get more messages than one worker handles"}
+}
+
+func scaleUpIneffective(d decision) verdict {
+	switch {
+	case d.unknown != nil:
+		return verdict{notSeen, string(autoscale.ReasonLagUnknown), "the lag is unknown"}
+	case d.scale.Ineffective:
+		return verdict{yes, v1alpha1.ReasonNoMoreHandled,
+			"more workers handled no more, all of them busy: what holds the group up is elsewhere, as a database, a quota or a lock. They are taken back, and tried again later"}
+	}
+	return verdict{no, v1alpha1.ReasonNoneInVain, "no scale-up is known to have been in vain"}
 }
 
 // stalled is true when nothing will change until someone acts.

@@ -361,6 +361,46 @@ func TestConditions(t *testing.T) {
 			},
 			kind: v1alpha1.ConditionLagKnown, status: metav1.ConditionFalse, because: v1alpha1.ReasonTopicMissing, says: "the last that was known",
 		},
+		"Recommends": {
+			reason: "the number follows nothing",
+			change: func(w *world) { w.group.Spec.Scaling.Mode = v1alpha1.ScalingRecommend },
+			kind:   v1alpha1.ConditionScalingActive, status: metav1.ConditionFalse, because: string(autoscale.ReasonRecommend), says: "held",
+		},
+		"RecommendsNoLimit": {
+			reason: "nothing is limited where nothing is asked for",
+			change: func(w *world) {
+				w.group.Spec.Scaling.Mode, w.d.scale.Limit = v1alpha1.ScalingRecommend, autoscale.LimitMaxReplicas
+			},
+			kind: v1alpha1.ConditionScalingLimited, status: metav1.ConditionFalse, because: string(autoscale.ReasonRecommend), says: "Recommend",
+		},
+		"Skew": {
+			reason: "no number of workers helps",
+			change: func(w *world) { inSecondsOf(w.group); w.d.scale.Hot = `partition 5 of topic "orders"` },
+			kind:   v1alpha1.ConditionSkewDetected, status: metav1.ConditionTrue, because: v1alpha1.ReasonHotPartition, says: `partition 5 of topic "orders"`,
+		},
+		"NoSkew": {
+			reason: "none is known", change: func(w *world) { inSecondsOf(w.group) },
+			kind: v1alpha1.ConditionSkewDetected, status: metav1.ConditionFalse, because: v1alpha1.ReasonNoHotPartition,
+		},
+		"SkewUnknown": {
+			reason: "nobody can tell now",
+			change: func(w *world) { inSecondsOf(w.group); w.d.unknown = &unknown{v1alpha1.ReasonUnreachable, "no broker"} },
+			kind:   v1alpha1.ConditionSkewDetected, status: metav1.ConditionUnknown, because: string(autoscale.ReasonLagUnknown),
+		},
+		"Ineffective": {
+			reason: "the database is the bottleneck",
+			change: func(w *world) { inSecondsOf(w.group); w.d.scale.Ineffective = true },
+			kind:   v1alpha1.ConditionScaleUpIneffective, status: metav1.ConditionTrue, because: v1alpha1.ReasonNoMoreHandled, says: "elsewhere",
+		},
+		"Effective": {
+			reason: "none was in vain", change: func(w *world) { inSecondsOf(w.group) },
+			kind: v1alpha1.ConditionScaleUpIneffective, status: metav1.ConditionFalse, because: v1alpha1.ReasonNoneInVain,
+		},
+		"IneffectiveUnknown": {
+			reason: "nobody can tell now",
+			change: func(w *world) { inSecondsOf(w.group); w.d.unknown = &unknown{v1alpha1.ReasonUnreachable, "no broker"} },
+			kind:   v1alpha1.ConditionScaleUpIneffective, status: metav1.ConditionUnknown, because: string(autoscale.ReasonLagUnknown),
+		},
 		"LimitUnknown": {
 			reason: "what can't be known isn't claimed",
 			change: func(w *world) { w.d.unknown = &unknown{v1alpha1.ReasonUnreachable, "no broker"} },
@@ -378,6 +418,25 @@ func TestConditions(t *testing.T) {
 				t.Errorf("%s: got %+v, want %s=%s (%s) saying %q", tc.reason, got, tc.kind, tc.status, tc.because, tc.says)
 			}
 		})
+	}
+}
+
+func inSecondsOf(group *v1alpha1.KafkaConsumerGroup) {
+	group.Spec.Scaling.LagTarget = &v1alpha1.LagTarget{Seconds: 60}
+}
+
+// TestTargetConditionsGo: with another kind of lag target nothing finds them any more.
+func TestTargetConditionsGo(t *testing.T) {
+	group, before, seen, d, done := healthy()
+	inSecondsOf(group)
+	r := &KafkaConsumerGroupReconciler{Settings: DefaultSettings()}
+	before = r.statusOf(group, before, seen, d, done)
+	group.Spec.Scaling.LagTarget = &v1alpha1.LagTarget{MessagesPerReplica: 1000}
+	after := r.statusOf(group, before, seen, d, done)
+	for _, kind := range []string{v1alpha1.ConditionSkewDetected, v1alpha1.ConditionScaleUpIneffective} {
+		if was, is := meta.FindStatusCondition(before.Conditions, kind), meta.FindStatusCondition(after.Conditions, kind); was == nil || is != nil {
+			t.Errorf("%s was %+v and is %+v", kind, was, is)
+		}
 	}
 }
 

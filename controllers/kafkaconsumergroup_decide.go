@@ -92,6 +92,7 @@ func (r *KafkaConsumerGroupReconciler) scaleConfig(group *v1alpha1.KafkaConsumer
 	spec := group.Spec.Scaling
 	c := autoscale.Config{
 		Manual:         spec.Mode == v1alpha1.ScalingManual,
+		Recommend:      spec.Mode == v1alpha1.ScalingRecommend,
 		Replicas:       group.Spec.Replicas,
 		MinReplicas:    spec.MinReplicas,
 		Assignor:       layout.Assignor(group.Spec.Consumer.Assignment),

@@ -104,6 +104,7 @@ func setReplicas(s *v1alpha1.KafkaConsumerGroupStatus, seen groupSnapshot, d dec
 	s.DesiredReplicas = done.replicas
 	s.ReplicaSummary = fmt.Sprintf("%d/%d", s.AvailableReplicas, s.DesiredReplicas)
 	s.Scaling.Reason, s.Scaling.Message = string(d.scale.Reason), d.scale.Message
+	s.Scaling.RecommendedReplicas = d.scale.Recommended
 	if d.scale.Useful > 0 {
 		s.Scaling.UsefulMembers = d.scale.Useful
 	}

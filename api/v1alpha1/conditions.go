@@ -26,6 +26,14 @@ const (
 	// ConditionScalingLimited is True when lag asks for another number of
 	// workers than bounds and partitions allow. Neither normal nor abnormal.
 	ConditionScalingLimited = "ScalingLimited"
+	// ConditionSkewDetected is True while a partition gets more messages than one
+	// worker handles: no number of workers keeps up with it. A group without a lag
+	// target in seconds has no such condition.
+	ConditionSkewDetected = "SkewDetected"
+	// ConditionScaleUpIneffective is True while more workers are not asked for since
+	// the last ones handled no more. A group without a lag target in seconds has no
+	// such condition.
+	ConditionScaleUpIneffective = "ScaleUpIneffective"
 	// ConditionPaused is True while a pause is in force.
 	ConditionPaused = "Paused"
 	// ConditionOffsetResetInProgress is True while a KafkaOffsetReset has the
@@ -163,6 +171,12 @@ const (
 	ReasonAtMaxReplicas   = "AtMaxReplicas"
 	ReasonAtUsefulMembers = "AtUsefulMembers"
 	ReasonAtMinReplicas   = "AtMinReplicas"
+	// ReasonHotPartition, ReasonNoHotPartition: whether a partition gets more than one worker handles.
+	ReasonHotPartition   = "HotPartition"
+	ReasonNoHotPartition = "NoHotPartition"
+	// ReasonNoMoreHandled, ReasonNoneInVain: whether the last scale-up was in vain.
+	ReasonNoMoreHandled = "NoMoreHandled"
+	ReasonNoneInVain    = "NoneInVain"
 	// ReasonNotPaused, ReasonPauseEnded: no pause is set, or its time is over.
 	ReasonNotPaused  = "NotPaused"
 	ReasonPauseEnded = "PauseEnded"

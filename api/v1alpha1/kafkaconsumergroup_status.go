@@ -142,6 +142,9 @@ type ScalingStatus struct {
 	// usefulMembers is how many workers the assignor gives a partition; 0 while not known.
 	// +optional
 	UsefulMembers int32 `json:"usefulMembers,omitempty"`
+	// recommendedReplicas is how many workers mode Auto would ask for now; in mode Recommend alone.
+	// +optional
+	RecommendedReplicas int32 `json:"recommendedReplicas,omitempty"`
 	// shortSince is since when fewer workers have been available than were asked for; absent while all are there.
 	// A scale-up that takes longer than the manager's progress deadline stalls.
 	// +optional

@@ -219,19 +219,22 @@ const (
 	ScalingAuto ScalingMode = "Auto"
 	// ScalingManual obeys spec.replicas literally.
 	ScalingManual ScalingMode = "Manual"
+	// ScalingRecommend holds the workers and tells how many the lag target asks for.
+	ScalingRecommend ScalingMode = "Recommend"
 )
 
 // ScalingSpec is how the number of workers is found.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.maxReplicas) || self.maxReplicas >= self.minReplicas",message="maxReplicas must not be smaller than minReplicas",fieldPath=".maxReplicas"
-// +kubebuilder:validation:XValidation:rule="self.mode != 'Auto' || has(self.lagTarget)",message="lagTarget is required in mode Auto",fieldPath=".lagTarget"
+// +kubebuilder:validation:XValidation:rule="self.mode == 'Manual' || has(self.lagTarget)",message="lagTarget is required in modes Auto and Recommend",fieldPath=".lagTarget"
 // +kubebuilder:validation:XValidation:rule="!has(self.onUnknown) || !has(self.maxReplicas) || self.onUnknown.minReplicas <= self.maxReplicas",message="onUnknown.minReplicas must not be greater than maxReplicas",fieldPath=".onUnknown"
 // +kubebuilder:validation:XValidation:rule="!has(self.capacityHint) || (has(self.lagTarget) && has(self.lagTarget.seconds))",message="capacityHint is for lagTarget.seconds: set that, or remove capacityHint",fieldPath=".capacityHint"
 // +kubebuilder:validation:XValidation:rule="!has(self.risk) || (has(self.lagTarget) && has(self.lagTarget.seconds))",message="risk is for lagTarget.seconds: set that, or remove risk",fieldPath=".risk"
 // +kubebuilder:validation:XValidation:rule="!has(self.prefer) || (has(self.lagTarget) && has(self.lagTarget.seconds))",message="prefer is for lagTarget.seconds: set that, or remove prefer",fieldPath=".prefer"
 type ScalingSpec struct {
-	// mode is Auto (follow the lag target) or Manual (obey spec.replicas). Default: Auto.
-	// +kubebuilder:validation:Enum=Auto;Manual
+	// mode is Auto (follow the lag target), Recommend (hold the number of workers, and tell in status.scaling what the
+	// lag target asks for) or Manual (obey spec.replicas). Default: Auto.
+	// +kubebuilder:validation:Enum=Auto;Recommend;Manual
 	// +kubebuilder:default=Auto
 	// +optional
 	Mode ScalingMode `json:"mode,omitempty"`
@@ -250,7 +253,7 @@ type ScalingSpec struct {
 	// +optional
 	MaxReplicas *int32 `json:"maxReplicas,omitempty"`
 
-	// lagTarget is how far the group may lag, in seconds or in messages. Required in mode Auto.
+	// lagTarget is how far the group may lag, in seconds or in messages. Required in modes Auto and Recommend.
 	// +optional
 	LagTarget *LagTarget `json:"lagTarget,omitempty"`
 

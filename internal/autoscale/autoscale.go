@@ -18,6 +18,8 @@ type Config struct {
 	// Manual obeys Replicas literally.
 	Manual   bool
 	Replicas int32
+	// Recommend holds the count, and tells what it would be.
+	Recommend bool
 	// MinReplicas and MaxReplicas bound the automatic count; MaxReplicas 0 is no bound.
 	MinReplicas, MaxReplicas int32
 	// MessagesPerReplica is the lag that one worker may carry, at least 1. It means
@@ -151,6 +153,7 @@ type Reason string
 const (
 	ReasonOffsetReset  Reason = "OffsetReset"
 	ReasonManual       Reason = "Manual"
+	ReasonRecommend    Reason = "Recommend"
 	ReasonPaused       Reason = "Paused"
 	ReasonLagTarget    Reason = "LagTarget"
 	ReasonCatchUp      Reason = "CatchUp"
@@ -179,6 +182,12 @@ type Decision struct {
 	Reason   Reason
 	// Message is the whole decision in one sentence, with its numbers.
 	Message string
+	// Recommended is what the count would be without Recommend; 0 without that.
+	Recommended int32
+	// Hot names a partition that gets more than one worker handles, "" for none, and
+	// Ineffective tells that more workers have not handled more. Only a Target finds them.
+	Hot         string
+	Ineffective bool
 	// Useful is how many members the assignor gives a partition; 0 while not known.
 	Useful int32
 	// Limit is what keeps the count from what lag asks for.

@@ -1,8 +1,11 @@
 package autoscale
 
 import (
+	"fmt"
 	"math"
 	"time"
+
+	"github.com/lagrange-operator/lagrange/internal/autoscale/target"
 )
 
 // Decide says how many workers to ask for now, and why.
@@ -34,17 +37,38 @@ func decide(c Config, s State, o Observation, b bounds, now time.Time) (State, D
 		d = paused(c, o, b, now)
 	case c.Manual:
 		d = Decision{Replicas: c.Replicas, Reason: ReasonManual}
+	default:
+		s, d = automatic(c, s, o, b, now)
+	}
+	d.Useful, d.Hot, d.Ineffective = b.useful, hotPartition(o), o.demand.Reason == target.Ineffective
+	d.Message = sentence(c, o, d, now)
+	if c.Recommend && !c.Manual && c.Reset == "" && c.Pause.At(now) == PauseNone {
+		d = recommended(o, d)
+	}
+	return s, d
+}
+
+// automatic decides by lag.
+func automatic(c Config, s State, o Observation, b bounds, now time.Time) (State, Decision) {
+	switch {
 	case o.lagKnown() && bySeconds(c, o, now):
 		s.Window = nil
-		d = byTarget(c, o, b)
+		return s, byTarget(c, o, b)
 	case o.lagKnown():
-		s, d = byLag(c, s, o, b, now)
-	default:
-		d = byPartialLag(c, s, o, b, now)
+		return byLag(c, s, o, b, now)
 	}
-	d.Useful = b.useful
-	d.Message = sentence(c, o, d, now)
-	return s, d
+	return s, byPartialLag(c, s, o, b, now)
+}
+
+// recommended holds the count that there is, and tells the one that was decided.
+// Where there are no workers it is the first count.
+func recommended(o Observation, d Decision) Decision {
+	d.Recommended, d.Reason = d.Replicas, ReasonRecommend
+	if o.Exists && o.Replicas > 0 {
+		d.Replicas = o.Replicas
+	}
+	d.Message = fmt.Sprintf("%d: held (scaling.mode Recommend), Auto would be %s", d.Replicas, d.Message)
+	return d
 }
 
 func paused(c Config, o Observation, b bounds, now time.Time) Decision {

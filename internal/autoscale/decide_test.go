@@ -55,6 +55,7 @@ func TestDecideOnce(t *testing.T) {
 		return func(c *Config) { c.MinReplicas, c.MaxReplicas = lo, hi }
 	}
 	manual := func(c *Config) { c.Manual, c.Replicas = true, 5 }
+	recommend := func(c *Config) { c.Recommend = true }
 	onUnknown := func(c *Config) { c.OnUnknown = OnUnknown{After: 5 * time.Minute, MinReplicas: 3} }
 
 	cases := map[string]struct {
@@ -206,6 +207,26 @@ func TestDecideOnce(t *testing.T) {
 			reason: "literal: five of twelve, and no bounds",
 			config: config(manual, minMax(6, 6)), state: warm, seen: observed(2, 90000), want: 5, why: ReasonManual,
 			says: "5: set by hand (scaling.mode Manual)",
+		},
+		"Recommend": {
+			reason: "the count is held, and six are told",
+			config: config(recommend), state: warm, seen: observed(2, 5200), want: 2, why: ReasonRecommend,
+			says: "2: held (scaling.mode Recommend), Auto would be 6: 12 partitions, lag 5,200 at 1,000 a replica needs 6",
+		},
+		"RecommendLimited": {
+			reason: "what would limit it is told too",
+			config: config(recommend, minMax(1, 4)), state: warm, seen: observed(5, 9000), want: 5, why: ReasonRecommend, limit: LimitMaxReplicas,
+			says: "5: held (scaling.mode Recommend), Auto would be 4: 12 partitions, lag 9,000 at 1,000 a replica needs 9, and maxReplicas is 4",
+		},
+		"RecommendFirst": {
+			reason: "where there are none it is what they begin with",
+			config: config(recommend), state: State{}, seen: observed(0, 1500, notExisting), want: 2, why: ReasonRecommend,
+			says: "2: held (scaling.mode Recommend), Auto would be 2: 12 partitions, lag 1,500 at 1,000 a replica needs 2",
+		},
+		"RecommendPaused": {
+			reason: "a pause comes first",
+			config: config(recommend, pause(PauseScaleToZero, time.Time{})), state: warm, seen: observed(5, 1500), want: 0, why: ReasonPaused,
+			says: "0: stopped by a pause: database upgrade",
 		},
 		"PauseHold": {
 			reason: "a pause holds the literal count",

@@ -56,12 +56,23 @@ func unlearned(o Observation) string {
 	return "rates are known"
 }
 
-// hot names the partition that gets more than one worker handles, "" for none.
+// hot tells of the partition that gets more than one worker handles, "" for none.
 func hot(o Observation) string {
+	if name := hotPartition(o); name != "" {
+		return ", " + name + " gets more than that"
+	}
+	return ""
+}
+
+// hotPartition names that partition.
+func hotPartition(o Observation) string {
 	at := int32(o.demand.Hot)
+	if o.demand.Reason == "" || at < 0 {
+		return ""
+	}
 	for i, name := range o.Topics {
-		if at >= 0 && at < o.Partitions[i] {
-			return fmt.Sprintf(", partition %d of topic %q gets more than that", at, name)
+		if at < o.Partitions[i] {
+			return fmt.Sprintf("partition %d of topic %q", at, name)
 		}
 		at -= o.Partitions[i]
 	}

@@ -67,6 +67,50 @@ func TestManualObeysLiterally(t *testing.T) {
 	}
 }
 
+// TestRecommendHolds: neither the mode nor the lag changes how many there are, and the
+// status tells what Auto would ask for, until it is Auto.
+func TestRecommendHolds(t *testing.T) {
+	t.Parallel()
+	ns, kafka := namespace(t), startBroker(t, map[string]int32{"orders": 12})
+	startManager(t, managerOptions{}, ns)
+	g := group(ns, "advised", kafka.address(), func(g *v1alpha1.KafkaConsumerGroup) { g.Spec.Scaling.MinReplicas = 2 })
+	create(t, g)
+	wantReplicas(t, g, 2)
+	modeTo(t, g, v1alpha1.ScalingRecommend)
+	kafka.produce(t, "orders", 40) // 480 at 100 a worker
+	eventually(t, func() error {
+		is, err := seen(g)
+		if err != nil || is.Status.Scaling.RecommendedReplicas != 6 || is.Status.DesiredReplicas != 2 {
+			return fmt.Errorf("%+v with %d: %w", is.Status.Scaling, is.Status.DesiredReplicas, err)
+		}
+		return nil
+	})
+	wantCondition(t, g, v1alpha1.ConditionScalingActive, metav1.ConditionFalse, string(autoscale.ReasonRecommend))
+	wantReplicas(t, g, 2)
+	modeTo(t, g, v1alpha1.ScalingAuto)
+	wantReplicas(t, g, 6)
+	eventually(t, func() error {
+		is, err := seen(g)
+		if err != nil || is.Status.Scaling.RecommendedReplicas != 0 {
+			return fmt.Errorf("%+v: %w", is.Status.Scaling, err)
+		}
+		return nil
+	})
+}
+
+func modeTo(t *testing.T, g *v1alpha1.KafkaConsumerGroup, mode v1alpha1.ScalingMode) {
+	t.Helper()
+	is, err := seen(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := is.DeepCopy()
+	is.Spec.Scaling.Mode = mode
+	if err := kube.Patch(context.Background(), is, client.MergeFrom(before)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestScaleGet: the scale subresource shows the pods and how to select them, as an HPA reads it.
 func TestScaleGet(t *testing.T) {
 	t.Parallel()
