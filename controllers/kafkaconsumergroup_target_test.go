@@ -86,7 +86,7 @@ func TestTargetObservation(t *testing.T) {
 
 	r := &KafkaConsumerGroupReconciler{Settings: DefaultSettings()}
 	got := r.scaleObservation(group, seen, nil, &memory{})
-	want := target.Observation{Ready: 3, Steady: true, Partitions: []target.Partition{
+	want := target.Observation{Ready: 3, Steady: true, Topics: topicsKey(seen.lag), Partitions: []target.Partition{
 		{Lag: 30, Age: 40 * time.Second, End: 100, Committed: 70, Produced: 12, Consumed: 7, Rates: true, Owner: 1},
 		{End: 50, Committed: 50, Produced: 3, Owner: 0},
 		{Topic: 1, Lag: 20, End: 30, Committed: 10, Owner: layout.Nobody},

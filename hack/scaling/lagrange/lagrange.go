@@ -46,7 +46,7 @@ var start = time.Unix(1_700_000_000, 0)
 
 // Decide asks the engine as the operator does, which has one worker at least.
 func (p *policy) Decide(v sim.View) int32 {
-	o := target.Observation{Replicas: v.Replicas, Ready: v.Ready, Steady: v.Steady, Partitions: make([]target.Partition, len(v.Partitions))}
+	o := target.Observation{Replicas: v.Replicas, Ready: v.Ready, Steady: v.Steady, Moving: !v.Steady, Partitions: make([]target.Partition, len(v.Partitions))}
 	for i, part := range v.Partitions {
 		o.Partitions[i] = target.Partition{
 			Lag: part.End - part.Committed, Age: part.HeadAge, End: part.End, Committed: part.Committed,

@@ -76,6 +76,8 @@ func (g crew) after(span float64, paused []bool) crew {
 		arrived := g.arriving[i] * span
 		switch {
 		case s >= g.lag[i]+arrived-1e-9:
+		case g.lag[i] <= 0 && s <= 0: // nobody reads it
+			lag[i], age[i] = arrived, span
 		case s > g.lag[i]:
 			lag[i], age[i] = g.lag[i]+arrived-s, span-(s-g.lag[i])/g.arriving[i]
 		default:
@@ -155,4 +157,12 @@ func (g crew) oldest() float64 {
 		}
 	}
 	return oldest
+}
+
+// oldestOfAll is the age of the eldest message of all partitions.
+func (g crew) oldestOfAll() float64 {
+	if len(g.age) == 0 {
+		return 0
+	}
+	return slices.Max(g.age)
 }

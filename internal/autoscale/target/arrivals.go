@@ -10,8 +10,7 @@ const remembered = 6 * time.Minute
 
 // arrivals are the sums of the log end offsets over time.
 type arrivals struct {
-	points     []point
-	partitions int
+	points []point
 }
 
 // apart is how far from each other two points are at least, but for the newest.
@@ -22,12 +21,11 @@ type point struct {
 	end int64
 }
 
-// take takes in the newest sum. Offsets that go back, or other partitions, begin anew.
-func (a arrivals) take(end int64, partitions int, now time.Time) arrivals {
-	if n := len(a.points); n > 0 && (a.partitions != partitions || end < a.points[n-1].end) {
+// take takes in the newest sum. Offsets that go back begin anew.
+func (a arrivals) take(end int64, now time.Time) arrivals {
+	if n := len(a.points); n > 0 && end < a.points[n-1].end {
 		a.points = nil
 	}
-	a.partitions = partitions
 	first := 0
 	for first < len(a.points) && now.Sub(a.points[first].at) > remembered {
 		first++

@@ -12,7 +12,9 @@ type capacity struct {
 	owners uint64
 	since  time.Time // the owners have been these
 	full   []fullRate
-	most   float64 // that any member has handled
+	// most is what any member has handled, lately what one has within freshRates, at latelyAt.
+	most, lately float64
+	latelyAt     time.Time
 	// waiting is what waited over the last minute, while the owners were these.
 	waiting waiting
 }
@@ -44,6 +46,9 @@ func (k capacity) take(c Config, o Observation, now time.Time) capacity {
 	waited := k.waiting.least(o)
 	for i, m := range loadsOf(o) {
 		k.most = max(k.most, m.consumed)
+		if m.consumed >= k.lately || now.Sub(k.latelyAt) > freshRates {
+			k.lately, k.latelyAt = m.consumed, now
+		}
 		if m.full(waited[i], c.CommitInterval) {
 			k.full = append(k.full[max(0, len(k.full)-maxRates+1):len(k.full):len(k.full)], fullRate{now, m.consumed})
 		}
@@ -79,8 +84,12 @@ func loadsOf(o Observation) []load {
 	return loads
 }
 
-// perReplica is what one worker handles, 0 while nothing tells; sure is false where
-// it may be more.
+// unknown is by how much more than any member has handled one is expected to, while
+// none was busy all the time.
+const unknown = 1.25
+
+// perReplica is what one worker handles, 0 while nothing tells; sure is false where it
+// may be more. What was learned long ago is no less than what a member handled since.
 func (k capacity) perReplica(hint float64, now time.Time) (perSecond float64, sure bool) {
 	var fresh, all []float64
 	for _, r := range k.full {
@@ -93,9 +102,9 @@ func (k capacity) perReplica(hint float64, now time.Time) (perSecond float64, su
 	case len(fresh) >= fewRates:
 		return quantile(fresh, 0.5), true
 	case len(all) >= fewRates:
-		return quantile(all, 0.5), true
-	case hint > 0:
-		return max(hint, k.most), true
+		return max(quantile(all, 0.5), k.lately), true
+	case hint > 0 && hint >= k.most:
+		return hint, true
 	}
-	return 1.25 * k.most, false
+	return unknown * k.most, false
 }

@@ -39,7 +39,7 @@ func Decide(c Config, s State, o Observation, now time.Time) (State, Demand) {
 		d.Replicas, d.Reason = v.unasked()
 		return s, d
 	}
-	d.Oldest = seconds(v.present.after(d.Reaction.Seconds(), v.pausing).oldest())
+	d.Oldest = seconds(v.present.after(d.Reaction.Seconds(), v.pausing).oldestOfAll())
 	d.Hot = slices.Index(v.present.hot, true)
 	d.Replicas, d.Reason = v.wanted()
 	return s, d
@@ -60,10 +60,8 @@ type outlook struct {
 	most float64
 	// present is the group under what is planned for on the way up, with who pauses;
 	// fewer under what is on the way down, expected under what is likely.
-	present crew
-	pausing []bool
-	// foreign members are not of our workers: somebody else's are in the group.
-	foreign         int
+	present         crew
+	pausing         []bool
 	fewer, expected []float64
 }
 
@@ -86,11 +84,8 @@ func (s State) outlook(c Config, o Observation, rate float64, now time.Time) out
 	v.present = foreseen(c, o, scaled(shares, v.most), v.perReplica, s.reaction.pause())
 	v.present.curve = s.arrivals.curve()
 	v.markHot()
-	switch members := o.members(); {
-	case members > int(o.Replicas) && o.Steady && o.Ready <= o.Replicas:
-		v.foreign = members - int(o.Replicas)
-	case members != int(o.Replicas) && o.Replicas > 0:
-		v.present, v.pausing = v.present.after(s.reaction.coming(now).Seconds(), nil).dealt(int(o.Replicas))
+	if workers := int(o.Replicas) + o.Foreign; o.members() != workers && o.Replicas > 0 {
+		v.present, v.pausing = v.present.after(s.reaction.coming(now).Seconds(), nil).dealt(workers)
 	}
 	return v
 }
@@ -125,10 +120,13 @@ func scaled(shares []float64, total float64) []float64 {
 }
 
 func (v outlook) wanted() (int32, Reason) {
-	if n, ineffective := v.s.effect.undoes(v.now); ineffective {
-		return n, Ineffective
+	if back := v.s.effect.back; back > 0 && v.o.Steady {
+		return back, Ineffective
 	}
 	if !v.holds(v.present, v.pausing, v.present.arriving, v.reaction, 1) {
+		if v.s.effect.forbids(v.now) {
+			return v.o.Replicas, Ineffective
+		}
 		if n := v.more(); n > v.o.Replicas {
 			return n, TooOld
 		}
@@ -143,9 +141,10 @@ func (v outlook) wanted() (int32, Reason) {
 	return v.o.Replicas, Holds
 }
 
-// mayFall: the group is at rest, known for long enough, and was not changed just now.
+// mayFall: the group is at rest, with no worker that ends, known for long enough, and
+// was not changed just now.
 func (v outlook) mayFall() bool {
-	return v.o.Steady && v.now.Sub(v.s.began) >= v.c.SeenFor && v.s.changes.mayFall(v.now)
+	return v.o.Steady && v.o.members() <= int(v.o.Replicas)+v.o.Foreign && v.now.Sub(v.s.began) >= v.c.SeenFor && v.s.changes.mayFall(v.now)
 }
 
 // unasked is of a group that has handled nothing while it was seen, so that nobody can
@@ -167,8 +166,8 @@ func (v outlook) holds(g crew, pausing []bool, arriving []float64, span, part fl
 	if later.oldest() > part*v.limit || v.crowded(g) {
 		return false
 	}
-	all, moved := later.dealt(v.inTime(int(v.c.Counts[len(v.c.Counts)-1]) + v.foreign))
-	return all.after(60, moved).oldest() <= part*v.limit
+	all, moved := later.dealt(v.inTime(int(v.c.Counts[len(v.c.Counts)-1]) + v.o.Foreign))
+	return all.after(60+g.pause, moved).oldest() <= part*v.limit
 }
 
 // late is the share of workers that start much later than the others: 12 % where a
@@ -185,12 +184,15 @@ func (v outlook) inTime(workers int) int {
 // or that which comes nearest to it.
 func (v outlook) more() int32 {
 	later, best, least := v.present.after(v.reaction, v.pausing), v.o.Replicas, math.Inf(1)
+	if v.o.Replicas > 0 {
+		least = later.after(settled+later.pause, nil).oldest()
+	}
 	for _, n := range v.c.Counts {
 		if n <= v.o.Replicas {
 			continue
 		}
-		with, moved := later.dealt(int(n) + v.foreign)
-		oldest := with.after(settled, moved).oldest()
+		with, moved := later.dealt(int(n) + v.o.Foreign)
+		oldest := with.after(settled+with.pause, moved).oldest()
 		if oldest <= 0.95*v.limit && !v.crowded(with) {
 			return n
 		}
@@ -209,7 +211,7 @@ func (v outlook) less() int32 {
 		if n >= v.o.Replicas || int(n) > v.o.members() { // those that start may come late
 			continue
 		}
-		with, moved := v.present.dealt(int(n) + v.foreign)
+		with, moved := v.present.dealt(int(n) + v.o.Foreign)
 		if !v.holds(with, moved, v.fewer, v.reaction+v.s.reaction.lastStep.Seconds(), 0.9) || !v.lasts(with, moved) {
 			break
 		}

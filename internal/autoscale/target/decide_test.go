@@ -119,12 +119,15 @@ func TestQuietGroup(t *testing.T) {
 func TestForeignMember(t *testing.T) {
 	st := standing(4, 10, 0, 0)
 	st.c.Hint = 100
-	st.o.Replicas, st.o.Ready = 3, 3
+	st.o.Replicas, st.o.Ready, st.o.Foreign = 3, 3, 1
 	want(t, st.look(20), 1, Fewer)
 	st = standing(4, 90, 0, 0) // of 360 a second one of ours and the foreign one leave 160: 53 s of age in two minutes
 	st.c.Hint, st.c.Target = 100, 2*time.Minute
-	st.o.Replicas, st.o.Ready = 3, 3
+	st.o.Replicas, st.o.Ready, st.o.Foreign = 3, 3, 1
 	want(t, st.look(20), 1, Fewer)
+	st = standing(4, 10, 0, 0) // the fourth is one of ours that ends
+	st.c.Hint, st.o.Replicas, st.o.Ready = 100, 3, 3
+	want(t, st.look(20), 3, Settling)
 }
 
 // TestHotPartition: one that gets more than a worker handles is named and set apart,
@@ -157,7 +160,9 @@ func TestHotPartition(t *testing.T) {
 func TestIneffective(t *testing.T) {
 	st := standing(4, 100, 1300, 40*time.Second)
 	st.look(30)
-	st.o.Replicas, st.o.Ready = 6, 6
+	st.o.Replicas = 6
+	st.look(2)
+	st.o.Ready = 6
 	for i := range st.o.Partitions {
 		p := &st.o.Partitions[i]
 		p.Owner, p.Lag, p.Age = i%6, 20000, 10*time.Minute // all that arrives is handled, and no more
@@ -170,6 +175,128 @@ func TestIneffective(t *testing.T) {
 	want(t, st.look(16), 4, Ineffective)
 	if d := st.look(60); d.Reason != TooOld {
 		t.Errorf("after the time it is tried again: %+v", d)
+	}
+}
+
+// TestIneffectiveFalls: what forbids more workers keeps none that are not needed.
+func TestIneffectiveFalls(t *testing.T) {
+	st := standing(4, 100, 0, 0)
+	st.look(30)
+	st.s.effect.until, st.s.effect.failed = noon.Add(time.Hour), 1
+	for i := range st.o.Partitions {
+		st.o.Partitions[i].Produced, st.o.Partitions[i].Consumed = 1, 1
+	}
+	if d := st.look(20); d.Reason != Fewer {
+		t.Errorf("%+v", d)
+	}
+}
+
+// TestJudgedOnce: a verdict that can't be acted on, as below minReplicas, is no second one.
+func TestJudgedOnce(t *testing.T) {
+	st := standing(4, 100, 1300, 40*time.Second)
+	st.look(30)
+	st.o.Replicas = 6
+	st.look(2)
+	st.o.Ready = 6
+	for i := range st.o.Partitions {
+		p := &st.o.Partitions[i]
+		p.Owner, p.Lag, p.Age = i%6, 20000, 10*time.Minute
+	}
+	if st.look(70); st.s.effect.failed != 1 {
+		t.Errorf("%d verdicts", st.s.effect.failed)
+	}
+}
+
+// TestBaselineIsOld: rates of the last minute are of the members before.
+func TestBaselineIsOld(t *testing.T) {
+	st := standing(6, 100, 9000, 2*time.Minute)
+	st.look(30)
+	st.o.Replicas, st.o.Ready = 4, 4
+	for i := range st.o.Partitions {
+		st.o.Partitions[i].Owner = i % 4
+	}
+	st.look(2)
+	st.o.Replicas, st.o.Ready = 6, 6
+	for i := range st.o.Partitions {
+		st.o.Partitions[i].Owner = i % 6
+	}
+	if st.look(40); st.s.effect.failed != 0 {
+		t.Errorf("%+v", st.s.effect)
+	}
+}
+
+// TestNobodyReads: nothing waits, nobody reads, and something arrives: after a minute it
+// is a minute old.
+func TestNobodyReads(t *testing.T) {
+	g := crewOf([]int{layout.Nobody, 0}, 100, []float64{0, 500}, []float64{0, 50}, []float64{10, 10})
+	g.curve = curve{{60, 0}, {0, 1000}}
+	for range 3 {
+		g = g.after(60, nil)
+	}
+	if g.lag[0] != 1800 || g.age[0] < 170 || g.age[0] > 180 {
+		t.Errorf("lag %v, age %v", g.lag, g.age)
+	}
+}
+
+// TestStoppedGroup: a group without workers takes no time to rebalance, and does not
+// panic where one partition has just gone quiet.
+func TestStoppedGroup(t *testing.T) {
+	st := standing(4, 100, 0, 0)
+	st.look(30)
+	st.o.Replicas, st.o.Ready, st.o.Steady = 0, 0, false
+	for range 60 {
+		for i := range st.o.Partitions {
+			p := &st.o.Partitions[i]
+			if p.Owner, p.Consumed = layout.Nobody, 0; i > 0 {
+				p.Lag, p.Age = p.Lag+500, p.Age+15*time.Second
+			} else {
+				p.Produced = 0
+			}
+		}
+		st.look(1)
+	}
+	if got := st.s.reaction.pause(); got > 6*time.Second {
+		t.Errorf("a rebalance takes %s", got)
+	}
+}
+
+// TestSlowRebalances: where they take a minute, a group at rest is left alone.
+func TestSlowRebalances(t *testing.T) {
+	st := standing(4, 90, 0, 0)
+	st.c.Hint, st.c.Target = 100, 50*time.Second
+	st.s.reaction.shaken, st.s.reaction.dealt, st.s.topics = 700, 10, 12
+	st.s.began, st.s.last = noon, noon
+	if d := st.look(20); d.Reason == TooOld {
+		t.Errorf("%+v", d)
+	}
+}
+
+// TestOneBackloggedPartition: what waits on one partition is worked off by one worker,
+// however many there are.
+func TestOneBackloggedPartition(t *testing.T) {
+	st := standing(3, 60, 0, 0)
+	st.c.Hint, st.c.SeenFor = 100, time.Hour
+	for i := range st.o.Partitions {
+		if i != 0 {
+			st.o.Partitions[i].Produced, st.o.Partitions[i].Consumed = 0, 0
+		}
+	}
+	st.look(10)
+	slow := &st.o.Partitions[0]
+	slow.Lag, slow.Age, slow.Produced, slow.Consumed = 20000, 10*time.Minute, 30, 90
+	if d := st.look(3); d.Replicas > 3 {
+		t.Errorf("%+v", d)
+	}
+}
+
+// TestAllHot: what nobody can hold is told all the same.
+func TestAllHot(t *testing.T) {
+	st := standing(12, 100, 50000, 20*time.Minute)
+	for i := range st.o.Partitions {
+		st.o.Partitions[i].Produced = 150
+	}
+	if d := st.look(40); d.Oldest < 15*time.Minute || d.Hot != 0 {
+		t.Errorf("%+v", d)
 	}
 }
 

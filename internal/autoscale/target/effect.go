@@ -11,6 +11,8 @@ type effect struct {
 	consumed        float64
 	// settled is since when the workers asked for have been ready and the group stable.
 	settled time.Time
+	// back is the count to go back to, 0 for none.
+	back int32
 	// until is how long none are added, after failed trials in a row.
 	until  time.Time
 	failed int
@@ -26,14 +28,15 @@ const (
 	triedAgainAfter, triedAtLeast = 10 * time.Minute, 2 * time.Hour
 )
 
-// take takes in a change of the count, and judges the last one when it is time.
-func (e effect) take(c Config, o Observation, waited waiting, now time.Time) effect {
-	consumed, full := handled(c, o, waited)
-	switch {
-	case e.asked > 0 && o.Replicas > e.asked && consumed > 0:
-		e.from, e.to, e.consumed, e.settled = e.asked, o.Replicas, consumed, time.Time{}
-	case o.Replicas != e.asked:
-		e.from = 0
+// take takes in a change of the count, and judges the last one when it is time. k tells
+// since when the members have had their partitions: rates are means of a minute.
+func (e effect) take(c Config, o Observation, k capacity, now time.Time) effect {
+	consumed, full := handled(c, o, k.waiting)
+	if o.Replicas != e.asked {
+		e.from, e.back = 0, 0
+		if e.asked > 0 && o.Replicas > e.asked && consumed > 0 && now.Sub(k.since) >= rateSpan {
+			e.from, e.to, e.consumed, e.settled = e.asked, o.Replicas, consumed, time.Time{}
+		}
 	}
 	e.asked = o.Replicas
 	if e.from == 0 {
@@ -45,7 +48,7 @@ func (e effect) take(c Config, o Observation, waited waiting, now time.Time) eff
 	case e.settled.IsZero():
 		e.settled = now
 	case now.Sub(e.settled) >= judgedAfter:
-		e = e.judge(consumed, full, now)
+		return e.judge(consumed, full, now)
 	}
 	return e
 }
@@ -55,27 +58,16 @@ func (e effect) judge(consumed float64, full bool, now time.Time) effect {
 	expected := e.consumed * float64(e.to-e.from) / float64(e.from)
 	if full && consumed-e.consumed < leastEffect*expected {
 		wait := min(triedAgainAfter<<min(e.failed, 8), triedAtLeast)
-		e.failed, e.until = e.failed+1, now.Add(wait)
+		e.failed, e.until, e.back = e.failed+1, now.Add(wait), e.from
 	} else {
 		e.failed, e.until = 0, time.Time{}
 	}
-	if e.failed == 0 {
-		e.from = 0
-	}
-	e.settled = now
+	e.from = 0
 	return e
 }
 
-// undoes is the count to go back to, false while more workers help or may.
-func (e effect) undoes(now time.Time) (int32, bool) {
-	if !now.Before(e.until) {
-		return 0, false
-	}
-	if e.from > 0 && e.asked == e.to {
-		return e.from, true
-	}
-	return e.asked, true
-}
+// forbids: more workers have not handled more, and it is too early to try again.
+func (e effect) forbids(now time.Time) bool { return now.Before(e.until) }
 
 // handled is what all members handle, and whether all of them have more to do.
 func handled(c Config, o Observation, waited waiting) (consumed float64, full bool) {

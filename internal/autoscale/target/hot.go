@@ -25,7 +25,7 @@ func (v outlook) crowded(g crew) bool {
 	if beside <= roommates {
 		return false
 	}
-	all, _ := g.dealt(int(v.c.Counts[len(v.c.Counts)-1]) + v.foreign)
+	all, _ := g.dealt(int(v.c.Counts[len(v.c.Counts)-1]) + v.o.Foreign)
 	return all.besideHot() < beside-roommates/2
 }
 

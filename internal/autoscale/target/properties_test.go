@@ -35,14 +35,19 @@ func (w *world) next() Observation {
 	if w.IntN(40) == 0 {
 		w.partitions = append(w.partitions, Partition{})
 	}
+	if n := len(w.partitions); n > 1 && w.IntN(60) == 0 {
+		w.partitions = w.partitions[:n-1]
+	}
 	for i := range w.partitions {
 		p := &w.partitions[i]
 		p.Produced, p.Consumed, p.Rates = w.rate(), w.rate(), w.IntN(20) > 0
 		p.End += int64(w.Float64() * 1000)
-		p.Lag, p.Age = int64(w.IntN(5000))-10, time.Duration(w.IntN(120)-5)*time.Second
+		if p.Lag, p.Age = 0, 0; w.IntN(2) == 0 {
+			p.Lag, p.Age = int64(w.IntN(5000))-10, time.Duration(w.IntN(120)-5)*time.Second
+		}
 		p.Owner = w.IntN(int(w.replicas)+1) - 1
 	}
-	return Observation{Replicas: w.replicas, Ready: w.replicas, Steady: w.IntN(4) > 0, Partitions: slices.Clone(w.partitions)}
+	return Observation{Replicas: w.replicas, Ready: w.replicas, Steady: w.IntN(4) > 0, Moving: w.IntN(4) == 0, Partitions: slices.Clone(w.partitions)}
 }
 
 func (w *world) rate() float64 {
@@ -79,6 +84,9 @@ func TestAlwaysACount(t *testing.T) {
 			}
 			if d.Replicas != o.Replicas && !slices.Contains(c.Counts, d.Replicas) {
 				t.Fatalf("seed %d: %d of %v, with %d there", seed, d.Replicas, c.Counts, o.Replicas)
+			}
+			if math.IsNaN(d.Bound) || d.Oldest < 0 || d.Reaction > 20*time.Minute {
+				t.Fatalf("seed %d: %+v", seed, d)
 			}
 			if d.Replicas < o.Replicas && !o.Steady {
 				t.Fatalf("seed %d: %d of %d while partitions move", seed, d.Replicas, o.Replicas)

@@ -24,6 +24,12 @@ const (
 	// about two cycles of a consumer, which were 5 s there.
 	usualStart = 30.0
 	usualPause = 5.0
+	// longestLook is how much of the time between two looks counts for what one saw, and
+	// longestPause and longestStart are all that is reckoned with: who takes longer is in
+	// trouble, and no number of workers helps.
+	longestLook  = 30 * time.Second
+	longestPause = time.Minute
+	longestStart = 10 * time.Minute
 	// maxMeasured of each are kept, and few tell nothing.
 	maxMeasured = 20
 	fewMeasured = 3
@@ -52,8 +58,8 @@ func (r reaction) take(o Observation, step time.Duration, now time.Time) reactio
 // seen at some looks and not at others: the time of all looks that saw one, divided by
 // how many there were, is how long they last all the same.
 func (r reaction) shake(o Observation, step time.Duration) reaction {
-	if !o.Steady {
-		r.shaken += step.Seconds()
+	if o.Moving && o.Replicas > 0 {
+		r.shaken += min(step, longestLook).Seconds()
 	}
 	owners := ownersOf(o.Partitions)
 	if owners != r.owners && r.owners != 0 {
@@ -73,7 +79,7 @@ func lastOf(measured []float64) []float64 {
 // pause is how long a moved partition is not read: a mean, with usualPause as if it
 // had been measured fewMeasured times.
 func (r reaction) pause() time.Duration {
-	return seconds((r.shaken + usualPause*fewMeasured) / (r.dealt + fewMeasured))
+	return min(seconds((r.shaken+usualPause*fewMeasured)/(r.dealt+fewMeasured)), longestPause)
 }
 
 // start is how long workers take until they are ready.
@@ -81,7 +87,7 @@ func (r reaction) start() time.Duration {
 	if len(r.starts) < fewMeasured {
 		return seconds(usualStart)
 	}
-	return seconds(middle(r.starts))
+	return min(seconds(middle(r.starts)), longestStart)
 }
 
 // coming is when workers that were asked for are expected to be ready: not before the

@@ -12,6 +12,7 @@ import (
 type State struct {
 	began    time.Time
 	last     time.Time
+	topics   uint64
 	arrivals arrivals
 	errors   forecastErrors
 	capacity capacity
@@ -35,12 +36,15 @@ func (s State) observe(c Config, o Observation, now time.Time) State {
 		s.began, step = now, 0
 	}
 	s.last = now
+	if topics := o.Topics + uint64(len(o.Partitions)); topics != s.topics { // what was there of others tells nothing
+		s.topics, s.arrivals, s.errors.open, s.slow = topics, arrivals{}, nil, nil
+	}
 	s.slow = smoothed(s.slow, o.Partitions, step)
-	s.arrivals = s.arrivals.take(totalEnd(o.Partitions), len(o.Partitions), now)
+	s.arrivals = s.arrivals.take(totalEnd(o.Partitions), now)
 	s.capacity = s.capacity.take(c, o, now)
 	s.reaction = s.reaction.take(o, step, now)
 	s.changes = s.changes.take(o, now)
-	s.effect = s.effect.take(c, o, s.capacity.waiting, now)
+	s.effect = s.effect.take(c, o, s.capacity, now)
 	return s
 }
 

@@ -51,8 +51,14 @@ const DefaultRisk = 0.2
 type Observation struct {
 	// Replicas is the number of workers last asked for, Ready that of ready pods.
 	Replicas, Ready int32
-	// Steady: the group is stable and its members are known.
-	Steady bool
+	// Steady: the group is stable and its members are known. Moving: its partitions are
+	// being dealt anew.
+	Steady, Moving bool
+	// Foreign is how many members with partitions are none of our workers, those that
+	// end left out.
+	Foreign int
+	// Topics is another number when the group has other topics.
+	Topics uint64
 	// Partitions are all partitions of the group, in the order of topic and number.
 	Partitions []Partition
 }
