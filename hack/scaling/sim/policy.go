@@ -38,8 +38,8 @@ type Partition struct {
 	Owner int
 }
 
-// Knowledge is what a policy is set up with. Perfect says what a baseline is told and
-// Lagrange is not.
+// Knowledge is what a policy is set up with. Baselines are told Mu; Lagrange takes nothing
+// of it but for a hint that somebody gives it.
 type Knowledge struct {
 	// Mu is how many messages a second one worker handles.
 	Mu float64

@@ -1,7 +1,6 @@
 package target
 
 import (
-	"math"
 	"slices"
 	"time"
 )
@@ -45,80 +44,6 @@ func Decide(c Config, s State, o Observation, now time.Time) (State, Demand) {
 	return s, d
 }
 
-// outlook is what a decision is made by.
-type outlook struct {
-	s          State
-	c          Config
-	o          Observation
-	now        time.Time
-	perReplica float64
-	sure       bool
-	reaction   float64
-	// limit is how old a message may get.
-	limit float64
-	// most is what is planned for, over all partitions.
-	most float64
-	// present is the group under what is planned for on the way up, with who pauses;
-	// fewer under what is on the way down, expected under what is likely.
-	present         crew
-	pausing         []bool
-	fewer, expected []float64
-}
-
-func (s State) outlook(c Config, o Observation, rate float64, now time.Time) outlook {
-	risk := c.Risk
-	if risk <= 0 || risk >= 1 {
-		risk = DefaultRisk
-	}
-	v := outlook{s: s, c: c, o: o, now: now, reaction: s.reaction.horizon().Seconds(), limit: planned * c.Target.Seconds()}
-	if c.Prefer == Freshness {
-		v.limit *= fresher
-	}
-	v.perReplica, v.sure = s.capacity.perReplica(c.Hint, now)
-	shares := s.shares(o)
-	v.most = s.errors.bound(rate, 1-risk, firstUp)
-	v.fewer = scaled(shares, s.errors.bound(rate, 1-risk/2, firstDown))
-	long, _ := s.arrivals.rate(slowRates)
-	now60, _ := s.arrivals.current()
-	v.expected = scaled(shares, max(min(long, 1.5*now60), rate))
-	v.present = foreseen(c, o, scaled(shares, v.most), v.perReplica, s.reaction.pause())
-	v.present.curve = s.arrivals.curve()
-	v.markHot()
-	if workers := int(o.Replicas) + o.Foreign; o.members() != workers && o.Replicas > 0 {
-		v.present, v.pausing = v.present.after(s.reaction.coming(now).Seconds(), nil).dealt(workers)
-	}
-	return v
-}
-
-// shares are the partitions' parts of what arrives: half by the last minute, half by the
-// last minutes.
-func (s State) shares(o Observation) []float64 {
-	shares, fast, slow := make([]float64, len(s.slow)), 0.0, 0.0
-	for i := range s.slow {
-		fast, slow = fast+o.Partitions[i].Produced, slow+s.slow[i]
-	}
-	for i := range shares {
-		even := 1 / float64(len(shares))
-		a, b := even, even
-		if fast > 0 {
-			a = o.Partitions[i].Produced / fast
-		}
-		if slow > 0 {
-			b = s.slow[i] / slow
-		}
-		shares[i] = (a + b) / 2
-	}
-	return shares
-}
-
-func scaled(shares []float64, total float64) []float64 {
-	all := make([]float64, len(shares))
-	for i, share := range shares {
-		all[i] = share * total
-	}
-	return all
-}
-
 func (v outlook) wanted() (int32, Reason) {
 	if back := v.s.effect.back; back > 0 && v.o.Steady {
 		return back, Ineffective
@@ -156,93 +81,4 @@ func (v outlook) unasked() (int32, Reason) {
 		return fewest, Fewer
 	}
 	return v.o.Replicas, Learning
-}
-
-// holds: within the span no message gets older than this part of the limit, nor would
-// one in the minute after it with as many workers as there can be.
-func (v outlook) holds(g crew, pausing []bool, arriving []float64, span, part float64) bool {
-	g.arriving = arriving
-	later := g.after(span, pausing)
-	if later.oldest() > part*v.limit || v.crowded(g) {
-		return false
-	}
-	all, moved := later.dealt(v.inTime(int(v.c.Counts[len(v.c.Counts)-1]) + v.o.Foreign))
-	return all.after(60+g.pause, moved).oldest() <= part*v.limit
-}
-
-// late is the share of workers that start much later than the others: 12 % where a
-// node was added first (D. Landau, thesis, 2022).
-const late = 0.12
-
-// inTime is how many of so many workers there are when they are expected.
-func (v outlook) inTime(workers int) int {
-	more := workers - v.o.members()
-	return workers - int(math.Ceil(late*float64(max(0, more))))
-}
-
-// more is the least count with which the target holds again some time after it works,
-// or that which comes nearest to it.
-func (v outlook) more() int32 {
-	later, best, least := v.present.after(v.reaction, v.pausing), v.o.Replicas, math.Inf(1)
-	if v.o.Replicas > 0 {
-		least = later.after(settled+later.pause, nil).oldest()
-	}
-	for _, n := range v.c.Counts {
-		if n <= v.o.Replicas {
-			continue
-		}
-		with, moved := later.dealt(int(n) + v.o.Foreign)
-		oldest := with.after(settled+with.pause, moved).oldest()
-		if oldest <= 0.95*v.limit && !v.crowded(with) {
-			return n
-		}
-		if oldest < 0.95*least {
-			best, least = n, oldest
-		}
-	}
-	return best
-}
-
-// less is the least count that holds the target too, and is expected to for a while.
-func (v outlook) less() int32 {
-	best := v.o.Replicas
-	for i := len(v.c.Counts) - 1; i >= 0; i-- {
-		n := v.c.Counts[i]
-		if n >= v.o.Replicas || int(n) > v.o.members() { // those that start may come late
-			continue
-		}
-		with, moved := v.present.dealt(int(n) + v.o.Foreign)
-		if !v.holds(with, moved, v.fewer, v.reaction+v.s.reaction.lastStep.Seconds(), 0.9) || !v.lasts(with, moved) {
-			break
-		}
-		if best = n; !v.sure {
-			break // one at a time while what a worker handles may be less
-		}
-	}
-	return best
-}
-
-// lasts: fewer are expected to hold the target for a while, so that they are worth the
-// rebalance.
-func (v outlook) lasts(g crew, moved []bool) bool {
-	g.arriving = v.expected
-	stays := max(v.reaction, v.c.Target.Seconds()/2, settled)
-	if v.c.Prefer == Freshness && !g.keepsUp(0.97) {
-		return false
-	}
-	return g.after(stays, moved).oldest() <= 0.6*v.limit
-}
-
-// keepsUp: no member gets more than this part of what it handles.
-func (g crew) keepsUp(part float64) bool {
-	for _, own := range g.byMember {
-		total := 0.0
-		for _, i := range own {
-			total += g.arriving[i]
-		}
-		if total > part*g.perReplica {
-			return false
-		}
-	}
-	return true
 }
