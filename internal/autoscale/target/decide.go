@@ -45,7 +45,7 @@ func Decide(c Config, s State, o Observation, now time.Time) (State, Demand) {
 }
 
 func (v outlook) wanted() (int32, Reason) {
-	if back := v.s.effect.back; back > 0 && v.o.Steady {
+	if back := v.s.effect.back; back > 0 && v.o.Steady && v.s.effect.forbids(v.now) {
 		return back, Ineffective
 	}
 	if !v.holds(v.present, v.pausing, v.present.arriving, v.reaction, 1) {

@@ -45,6 +45,18 @@ func (st *stand) look(n int) Demand {
 	return st.d
 }
 
+// raise has so many members, with what then waits of each partition: first they are
+// asked for, and then they are there. All that arrives is handled, and no more.
+func (st *stand) raise(members int32, waits int64, age time.Duration) {
+	st.o.Replicas = members
+	st.look(2)
+	st.o.Ready = members
+	for i := range st.o.Partitions {
+		p := &st.o.Partitions[i]
+		p.Owner, p.Lag, p.Age = i%int(members), waits, age
+	}
+}
+
 func want(t *testing.T, d Demand, replicas int32, reason Reason) {
 	t.Helper()
 	if d.Replicas != replicas || d.Reason != reason {
@@ -160,13 +172,7 @@ func TestHotPartition(t *testing.T) {
 func TestIneffective(t *testing.T) {
 	st := standing(4, 100, 1300, 40*time.Second)
 	st.look(30)
-	st.o.Replicas = 6
-	st.look(2)
-	st.o.Ready = 6
-	for i := range st.o.Partitions {
-		p := &st.o.Partitions[i]
-		p.Owner, p.Lag, p.Age = i%6, 20000, 10*time.Minute // all that arrives is handled, and no more
-	}
+	st.raise(6, 20000, 10*time.Minute)
 	want(t, st.look(16), 4, Ineffective)
 	st.o.Replicas, st.o.Ready = 4, 4
 	for i := range st.o.Partitions {
@@ -195,16 +201,20 @@ func TestIneffectiveFalls(t *testing.T) {
 func TestJudgedOnce(t *testing.T) {
 	st := standing(4, 100, 1300, 40*time.Second)
 	st.look(30)
-	st.o.Replicas = 6
-	st.look(2)
-	st.o.Ready = 6
-	for i := range st.o.Partitions {
-		p := &st.o.Partitions[i]
-		p.Owner, p.Lag, p.Age = i%6, 20000, 10*time.Minute
-	}
+	st.raise(6, 20000, 10*time.Minute)
 	if st.look(70); st.s.effect.failed != 1 {
 		t.Errorf("%d verdicts", st.s.effect.failed)
 	}
+}
+
+// TestNotTakenBack: where they can't be taken back, as below minReplicas, more are asked
+// for again when the time is over.
+func TestNotTakenBack(t *testing.T) {
+	st := standing(4, 100, 1300, 40*time.Second)
+	st.look(30)
+	st.raise(6, 20000, 10*time.Minute)
+	want(t, st.look(20), 4, Ineffective)
+	want(t, st.look(60), 12, TooOld)
 }
 
 // TestBaselineIsOld: rates of the last minute are of the members before.
@@ -320,11 +330,7 @@ func TestEffective(t *testing.T) {
 func TestNothingToTell(t *testing.T) {
 	st := standing(4, 100, 1300, 40*time.Second)
 	st.look(30)
-	st.o.Replicas, st.o.Ready = 6, 6
-	for i := range st.o.Partitions {
-		p := &st.o.Partitions[i]
-		p.Owner, p.Lag, p.Age = i%6, 0, 0
-	}
+	st.raise(6, 0, 0)
 	for range 40 {
 		if st.look(1); st.d.Reason == Ineffective {
 			t.Fatalf("%+v", st.d)
