@@ -421,25 +421,6 @@ func TestConditions(t *testing.T) {
 	}
 }
 
-func inSecondsOf(group *v1alpha1.KafkaConsumerGroup) {
-	group.Spec.Scaling.LagTarget = &v1alpha1.LagTarget{Seconds: 60}
-}
-
-// TestTargetConditionsGo: with another kind of lag target nothing finds them any more.
-func TestTargetConditionsGo(t *testing.T) {
-	group, before, seen, d, done := healthy()
-	inSecondsOf(group)
-	r := &KafkaConsumerGroupReconciler{Settings: DefaultSettings()}
-	before = r.statusOf(group, before, seen, d, done)
-	group.Spec.Scaling.LagTarget = &v1alpha1.LagTarget{MessagesPerReplica: 1000}
-	after := r.statusOf(group, before, seen, d, done)
-	for _, kind := range []string{v1alpha1.ConditionSkewDetected, v1alpha1.ConditionScaleUpIneffective} {
-		if was, is := meta.FindStatusCondition(before.Conditions, kind), meta.FindStatusCondition(after.Conditions, kind); was == nil || is != nil {
-			t.Errorf("%s was %+v and is %+v", kind, was, is)
-		}
-	}
-}
-
 // TestPodProblemIsStable: a container that alternates between two states of one
 // trouble has one sentence, so that a status isn't written for each.
 func TestPodProblemIsStable(t *testing.T) {

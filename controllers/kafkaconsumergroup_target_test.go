@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1alpha1 "github.com/lagrange-operator/lagrange/api/v1alpha1"
@@ -176,5 +177,24 @@ func TestDecideRemembersTarget(t *testing.T) {
 	}
 	if d := look(10*time.Second, 5449, &memory{}); d.Message != held {
 		t.Errorf("after a restart %q, want %q", d.Message, held)
+	}
+}
+
+func inSecondsOf(group *v1alpha1.KafkaConsumerGroup) {
+	group.Spec.Scaling.LagTarget = &v1alpha1.LagTarget{Seconds: 60}
+}
+
+// TestTargetConditionsGo: with another kind of lag target nothing finds them any more.
+func TestTargetConditionsGo(t *testing.T) {
+	group, before, seen, d, done := healthy()
+	inSecondsOf(group)
+	r := &KafkaConsumerGroupReconciler{Settings: DefaultSettings()}
+	before = r.statusOf(group, before, seen, d, done)
+	group.Spec.Scaling.LagTarget = &v1alpha1.LagTarget{MessagesPerReplica: 1000}
+	after := r.statusOf(group, before, seen, d, done)
+	for _, kind := range []string{v1alpha1.ConditionSkewDetected, v1alpha1.ConditionScaleUpIneffective} {
+		if was, is := meta.FindStatusCondition(before.Conditions, kind), meta.FindStatusCondition(after.Conditions, kind); was == nil || is != nil {
+			t.Errorf("%s was %+v and is %+v", kind, was, is)
+		}
 	}
 }

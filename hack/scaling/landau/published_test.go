@@ -68,17 +68,6 @@ func TestRowsAreTheSameForASeed(t *testing.T) {
 	}
 }
 
-func TestTableSaysBoth(t *testing.T) {
-	got := table([]Row{{5, "BFD", 0.1, 23.84, 103.5}})
-	want := `| delta | algorithm | CBS | published | Rscore | published | consumers | published |
-|---|---|---|---|---|---|---|---|
-| 5 | BFD | 0.100 | 0.000 | 23.84 | 24.16 | 103.5 | 100.4 |
-`
-	if d := cmp.Diff(want, got); d != "" {
-		t.Error(d)
-	}
-}
-
 func near(t *testing.T, row Row, name string, got, want, within float64) {
 	t.Helper()
 	if math.Abs(got-want) > within {

@@ -1,10 +1,6 @@
 package landau
 
-import (
-	"fmt"
-	"math/rand/v2"
-	"strings"
-)
+import "math/rand/v2"
 
 // Row is what an algorithm came to on one walk.
 type Row struct {
@@ -70,19 +66,4 @@ func run(pack algorithm, speeds [][]int) (meanRscore float64, consumers []int) {
 		now = next
 	}
 	return meanRscore, consumers
-}
-
-// Table is Rows beside what was published, in Markdown.
-func Table(seed uint64) string { return table(Rows(seed)) }
-
-func table(rows []Row) string {
-	var b strings.Builder
-	b.WriteString("| delta | algorithm | CBS | published | Rscore | published | consumers | published |\n")
-	b.WriteString("|---|---|---|---|---|---|---|---|\n")
-	for i, r := range rows {
-		p := Published[i]
-		fmt.Fprintf(&b, "| %d | %s | %.3f | %.3f | %.2f | %.2f | %.1f | %.1f |\n",
-			r.Delta, r.Algorithm, r.CBS, p.CBS, r.Rscore, p.Rscore, r.Consumers, p.Consumers)
-	}
-	return b.String()
 }
